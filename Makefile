@@ -1,0 +1,83 @@
+# Every target brings up what it needs; a second run finds the stamps and does nothing.
+
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DELETE_ON_ERROR:
+
+VENV := .venv
+UV_VERSION := 0.13.9
+WORKERS := 2
+
+# ape-vyper looks for the compiler on PATH.
+export PATH := $(CURDIR)/$(VENV)/bin:$(CURDIR)/node_modules/.bin:$(PATH)
+# Without bytecode files ape takes twice as long to start.
+unexport PYTHONDONTWRITEBYTECODE
+
+VENV_STAMP := $(VENV)/.stamp-venv-$(UV_VERSION)
+PY_STAMP := $(VENV)/.stamp-py
+NPM_STAMP := node_modules/.stamp-npm
+NODE := $(shell command -v npm)
+
+CONTRACTS = $(shell find contracts -name '*.vy')
+
+.PHONY: help setup demo demo-anvil test test-slow lint gas gas-update lock suite clean
+
+help: ## list the targets
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+setup: $(PY_STAMP) $(if $(NODE),$(NPM_STAMP)) ## make the environment; with node there, the nodes too
+
+$(VENV_STAMP):
+	for python in python3 python3.12 python3.11; do \
+	  if $$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' 2>/dev/null; then \
+	    $$python -m venv $(VENV); break; \
+	  fi; \
+	done
+	test -x $(VENV)/bin/python || { echo "plimsoll needs Python 3.11 or 3.12"; exit 1; }
+	$(VENV)/bin/python -m pip install --quiet uv==$(UV_VERSION)
+	touch $@
+
+$(PY_STAMP): $(VENV_STAMP) requirements.lock pyproject.toml
+	$(VENV)/bin/uv pip sync --quiet --python $(VENV)/bin/python requirements.lock
+	$(VENV)/bin/uv pip install --quiet --python $(VENV)/bin/python --no-deps -e .
+	touch $@
+
+$(NPM_STAMP): package-lock.json .npmrc
+	command -v npm >/dev/null || { echo "this target needs node and npm (Node 20 or later)"; exit 1; }
+	npm ci --no-fund --no-audit --loglevel=error
+	touch $@
+
+demo: $(PY_STAMP) ## the story in a minute, on the embedded chain
+	$(VENV)/bin/plimsoll demo
+
+demo-anvil: $(PY_STAMP) $(NPM_STAMP) ## the same story on Anvil
+	$(VENV)/bin/plimsoll demo --network anvil
+
+test: lint gas suite ## what has to pass before a commit
+
+suite: setup
+	$(VENV)/bin/pytest -n $(WORKERS) -m "not slow"
+
+test-slow: setup ## the long campaigns
+	$(VENV)/bin/pytest -m slow
+
+lint: $(PY_STAMP) ## style, types, and the Vyper linter and formatter
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+	$(if $(CONTRACTS),$(VENV)/bin/natrix lint contracts -p contracts)
+	$(if $(CONTRACTS),$(VENV)/bin/mamushi --check --quiet --line-length 100 $(CONTRACTS))
+
+gas: $(PY_STAMP) ## compare gas and sizes with docs/gas.md
+	$(VENV)/bin/plimsoll gas --check docs/gas.md
+
+gas-update: $(PY_STAMP) ## measure again and write docs/gas.md
+	$(VENV)/bin/plimsoll gas --write docs/gas.md
+
+lock: $(VENV_STAMP) ## resolve pyproject.toml anew into requirements.lock
+	$(VENV)/bin/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 \
+	  --generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" \
+	  --output-file requirements.lock >/dev/null
+
+clean: ## drop what was built, keep the environments
+	rm -rf .build .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info

@@ -1,0 +1,281 @@
+# pragma version 0.4.3
+# pragma nonreentrancy off
+"""
+@title Liquidation
+@license MIT
+@notice Takeover of a slice by a liquidator's account (LIQ-2) or against a signed order (LIQ-3).
+@custom:security Health must rise, the penalty stays below what would empty the account and is never left as arrears, and
+        nothing is sent to the liquidated owner.
+"""
+from ..interfaces import IMarginEngine
+from . import accounts
+from . import claims
+from . import ledger
+from . import orders
+from . import refusal
+from . import rewards
+from . import trading
+from . import valuation
+
+uses: accounts
+uses: claims
+uses: ledger
+uses: orders
+uses: rewards
+uses: trading
+uses: valuation
+
+WAD: constant(uint256) = 10**18
+MASK_104: constant(uint256) = 2**104 - 1
+MASK_32: constant(uint256) = 2**32 - 1
+MASK_16: constant(uint256) = 2**16 - 1
+TAU: constant(uint256) = 125 * 10**16
+PENALTY_EQUITY_SHARE: constant(uint256) = 8 * 10**17
+LIQUIDATOR_SHARE: constant(uint256) = 5 * 10**17
+PROBE: constant(uint256) = 64
+FUND: constant(uint256) = 1
+
+
+# @notice The liquidated account as it stood before the slice.
+struct Subject:
+    account: uint256
+    wallet: uint256
+    size: int256
+    pnl: int256
+    # E and MM, quote WAD; E > 0
+    equity: uint256
+    maintenance: uint256
+    # penalty rate, WAD
+    rate: uint256
+    others: valuation.Legs
+
+
+@internal
+@view
+def _subject(account: uint256, size: uint256, b: ledger.Book, quotes: uint256[16]) -> Subject:
+    """
+    @notice Load an account that may be liquidated, or revert with the reason why not.
+    """
+    s: Subject = empty(Subject)
+    s.account = account
+    s.wallet = ledger.wallets[account]
+    s.size, s.pnl = ledger._value(account, b.market, b.price)
+    held: uint256 = (s.wallet >> 104) & MASK_16
+    s.others = valuation._legs(account, held & ~(1 << b.market), quotes)
+    if size == 0:
+        refusal._because("liquidation: size is zero")
+    if size > convert(abs(s.size), uint256):
+        refusal._because("liquidation: above position")
+    equity: int256 = (
+        convert((s.wallet & MASK_104) + s.others.gains, int256) - convert(s.others.losses, int256) + s.pnl
+    )
+    ignored: uint256 = 0
+    s.maintenance, ignored = valuation._margin(s.others, b.market, s.size, b.price)
+    if equity >= convert(s.maintenance, int256):
+        refusal._because("liquidation: account is healthy")
+    if equity <= 0:
+        refusal._because("liquidation: account bankrupt")
+    s.equity = convert(equity, uint256)
+    # the rate grows with the shortfall; rounded down, so that the share of the equity below is never passed
+    low: uint256 = ((b.config >> 184) & MASK_16) * 10**13
+    high: uint256 = ((b.config >> 200) & MASK_16) * 10**13
+    s.rate = low + unsafe_div((high - low) * (s.maintenance - s.equity), s.maintenance)
+    gross: uint256 = s.others.gross + convert(abs(ledger._notional(s.size, b.price)), uint256)
+    s.rate = min(s.rate, unsafe_div(s.equity * PENALTY_EQUITY_SHARE, gross))
+    return s
+
+
+@internal
+@pure
+def _penalty(s: Subject, size: uint256, price: uint256) -> uint256:
+    # rounds up, against the account, but never above its share of the equity
+    return min(ledger._ceil_div(size * price * s.rate, WAD * WAD), unsafe_div(s.equity * PENALTY_EQUITY_SHARE, WAD))
+
+
+@internal
+@view
+def _probe(s: Subject, taken: uint256, b: ledger.Book) -> (uint256, uint256):
+    """
+    @notice Equity and maintenance margin if a takeover took `taken`.
+    """
+    after: int256 = s.size - convert(taken, int256) if s.size > 0 else s.size + convert(taken, int256)
+    maintenance: uint256 = 0
+    ignored: uint256 = 0
+    maintenance, ignored = valuation._margin(s.others, b.market, after, b.price)
+    return s.equity - self._penalty(s, taken, b.price), maintenance
+
+
+@internal
+@view
+def _check_after(s: Subject, taken: uint256, equity: uint256, b: ledger.Book):
+    """
+    @notice The slice was right: health has risen, and no more was taken than needed (LIQ-2).
+    @param equity The account's equity after everything it was charged.
+    """
+    whole: uint256 = convert(abs(s.size), uint256)
+    after: int256 = s.size - convert(taken, int256) if s.size > 0 else s.size + convert(taken, int256)
+    minimum: uint256 = ((b.config >> 96) & MASK_32) * 10**16
+    if after != 0 and convert(abs(ledger._notional(after, b.price)), uint256) < minimum:
+        refusal._because("liquidation: leaves too little")
+    maintenance: uint256 = 0
+    ignored: uint256 = 0
+    maintenance, ignored = valuation._margin(s.others, b.market, after, b.price)
+    if maintenance != 0 and equity * s.maintenance <= s.equity * maintenance:
+        refusal._because("liquidation: health must rise")
+    if equity * WAD > TAU * maintenance:
+        if after != 0:
+            refusal._because("liquidation: slice too large")
+        # the whole may go if reaching TAU would leave less than the minimum size ...
+        least: uint256 = ledger._ceil_div(minimum * WAD, b.price)
+        if whole > least:
+            equity_then: uint256 = 0
+            maintenance_then: uint256 = 0
+            equity_then, maintenance_then = self._probe(s, whole - least, b)
+            if equity_then * WAD > TAU * maintenance_then:
+                # ... or if no partial slice raises health: MM is convex in the slice, so a small one tells for all
+                equity_then, maintenance_then = self._probe(s, max(1, whole // PROBE), b)
+                if equity_then * s.maintenance > s.equity * maintenance_then:
+                    refusal._because("liquidation: slice too large")
+
+
+@internal
+def _takeover(account: uint256, market: uint256, size: uint256, liquidator: uint256):
+    """
+    @notice The liquidator's account takes `size` at the mark.
+    """
+    if not accounts._acts_for(liquidator, msg.sender):
+        refusal._because("liquidation: not your account")
+    self._seize(account, market, size, liquidator, 0, False, 0, False, empty(bytes32))
+
+
+@internal
+def _takeover_by_order(
+    order: IMarginEngine.Order, signature: Bytes[65], account: uint256, size: uint256, keeper: uint256
+):
+    """
+    @notice Close a slice against a signed order at a price no worse for the account than a takeover now.
+    """
+    if keeper == account or keeper == order.account:
+        refusal._because("liquidation: keeper takes part")
+    if accounts._owner_of(keeper) == empty(address):
+        refusal._because("liquidation: keeper has no owner")
+    order_hash: bytes32 = orders._take(order, signature, size)
+    price: uint256 = order.price
+    if price == 0:
+        refusal._because("trading: price outside band")
+    self._seize(
+        account,
+        convert(order.market, uint256),
+        size,
+        order.account,
+        price,
+        order.size > 0,
+        keeper,
+        order.reduce_only,
+        order_hash,
+    )
+
+
+@internal
+def _seize(
+    account: uint256,
+    market: uint256,
+    size: uint256,
+    target: uint256,
+    price: uint256,
+    buys: bool,
+    keeper: uint256,
+    reduce_only: bool,
+    order_hash: bytes32,
+):
+    """
+    @notice Move a slice from an account below its maintenance margin to `target`.
+    @param price The order's price; 0: the mark, and `target` is the liquidator.
+    """
+    if account == target:
+        refusal._because("liquidation: same account")
+    quotes: uint256[16] = trading._quotes(market, account, target)
+    b: ledger.Book = trading._book_at_mark(market, quotes)
+    s: Subject = self._subject(account, size, b, quotes)
+    change: int256 = convert(size, int256) if s.size < 0 else -convert(size, int256)
+    side: trading.Side = empty(trading.Side)
+    side.account = target
+    side.change = -change
+    side.liquidator = price == 0
+    side.reduce_only = reduce_only
+    penalty: uint256 = self._penalty(s, size, b.price)
+    loss: uint256 = 0
+    gain: uint256 = 0
+    if price != 0:
+        if buys != (s.size > 0):
+            refusal._because("liquidation: order on wrong side")
+        trading._check_band(b, price)
+        slip: uint256 = size * (max(price, b.price) - min(price, b.price))
+        # a long sells: it loses below the mark; a short buys: it loses above
+        if (price < b.price) == (s.size > 0):
+            loss = ledger._ceil_div(slip, WAD)
+            side.gain = unsafe_div(slip, WAD)
+        else:
+            gain = unsafe_div(slip, WAD)
+            side.loss = ledger._ceil_div(slip, WAD)
+        side.fee = trading._fee(b, size, price, 216)
+        if loss > penalty:
+            refusal._because("liquidation: worse than takeover")
+
+    # the account's arrears come before everything else that its cash pays for
+    cash: uint256 = s.wallet & MASK_104
+    pnl: int256 = s.pnl + convert(gain, int256)
+    losses: uint256 = s.others.losses + trading._negative(pnl)
+    paid: uint256 = loss
+    if pnl < 0 and cash >= losses:
+        arrears: uint256 = convert(-pnl, uint256)
+        paid += arrears
+        cash = unsafe_sub(cash, arrears)
+        losses = unsafe_sub(losses, arrears)
+        pnl = 0
+    free: uint256 = cash - min(cash, losses)
+    if loss > free:
+        refusal._because("liquidation: loss exceeds cash")
+    free -= loss
+    cash -= loss
+    penalty -= loss
+
+    # to whoever did the work first, then to the fund; cash first, then claims in the same order
+    to_worker: uint256 = 0
+    if price == 0:
+        to_worker = unsafe_div(penalty * LIQUIDATOR_SHARE, WAD)
+    else:
+        to_worker = min(rewards._wanted(s.wallet), min(penalty, free))
+        if to_worker != 0:
+            s.wallet = rewards._stamp(s.wallet)
+    to_fund: uint256 = penalty - to_worker
+    cash_worker: uint256 = min(to_worker, free)
+    cash_fund: uint256 = min(to_fund, free - cash_worker)
+    ledger._store_leg(b, account, s.size + change, pnl, ledger._with_cash(s.wallet, cash - cash_worker - cash_fund))
+    if to_worker != cash_worker:
+        to_worker = cash_worker + claims._assign(account, target, to_worker - cash_worker, quotes, 0)
+    if to_fund != cash_fund:
+        to_fund = cash_fund + claims._assign(account, FUND, to_fund - cash_fund, quotes, 0)
+    self._check_after(s, size, s.equity + gain - loss - to_worker - to_fund, b)
+
+    if price == 0:
+        side.credit = cash_worker
+    else:
+        ledger._credit(keeper, to_worker)
+    done: trading.Done = trading._trade(b, side, quotes)
+    ledger._traded(
+        b, done.long_change + trading._long_part(s.size + change) - trading._long_part(s.size), paid + done.paid
+    )
+    house: uint256 = trading._pay_house(cash_fund, done.fee)
+    log IMarginEngine.TakenOver(
+        account=account,
+        target=target,
+        order_hash=order_hash,
+        keeper=keeper,
+        market=market,
+        size=change,
+        price=price,
+        to_worker=to_worker,
+        to_fund=to_fund,
+        house=house,
+    )

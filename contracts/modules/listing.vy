@@ -1,0 +1,189 @@
+# pragma version 0.4.3
+# pragma nonreentrancy off
+"""
+@title Listing
+@license MIT
+@notice What the owner sets: markets, allowances, the keeper's reward, the fund's contract (MRG-6, section 7).
+@custom:security Every value has a range; listing checks it against the risk model and the oracle.
+"""
+from ..interfaces import IMarginEngine
+from ..interfaces import IPriceOracle
+from ..interfaces import IRiskModel
+from . import custody
+from . import ledger
+from . import refusal
+from . import settlement
+from . import valuation
+
+uses: custody
+uses: ledger
+uses: valuation
+
+WAD: constant(uint256) = 10**18
+UNIT: constant(uint256) = 10**12
+MASK_104: constant(uint256) = 2**104 - 1
+MASK_96: constant(uint256) = 2**96 - 1
+A_ONE: constant(uint256) = 10**18
+FUND: constant(uint256) = 1
+
+
+@internal
+@pure
+def _pack(config: IMarginEngine.MarketConfig) -> uint256:
+    """
+    @notice A market's configuration as one word; every value checked against its range.
+    """
+    if config.oi_cap < 1 or config.oi_cap >= 2**96:
+        refusal._because("listing: oi cap out of range")
+    if config.min_notional < 10**16 or config.min_notional % 10**16 != 0 or config.min_notional // 10**16 >= 2**32:
+        refusal._because("listing: min notional off range")
+    if config.max_notional < config.min_notional or config.max_notional % WAD != 0 or config.max_notional > 10**30:
+        refusal._because("listing: max notional off range")
+    if config.band < 1 or config.band > 50_000:
+        refusal._because("listing: band out of range")
+    if config.penalty_max < 1 or config.penalty_max > 50_000 or config.penalty_min > config.penalty_max:
+        refusal._because("listing: penalty out of range")
+    if config.maker_fee > 10_000 or config.taker_fee > 10_000:
+        refusal._because("listing: fee out of range")
+    flags: uint256 = 3 if config.reduce_only else 1
+    return (
+        config.oi_cap
+        | ((config.min_notional // 10**16) << 96)
+        | ((config.max_notional // WAD) << 128)
+        | (config.band << 168)
+        | (config.penalty_min << 184)
+        | (config.penalty_max << 200)
+        | (config.maker_fee << 216)
+        | (config.taker_fee << 232)
+        | (flags << 248)
+    )
+
+
+@internal
+@pure
+def _unpack(word: uint256) -> IMarginEngine.MarketConfig:
+    return IMarginEngine.MarketConfig(
+        oi_cap=word & MASK_96,
+        min_notional=((word >> 96) & (2**32 - 1)) * 10**16,
+        max_notional=((word >> 128) & (2**40 - 1)) * WAD,
+        band=(word >> 168) & (2**16 - 1),
+        penalty_min=(word >> 184) & (2**16 - 1),
+        penalty_max=(word >> 200) & (2**16 - 1),
+        maker_fee=(word >> 216) & (2**16 - 1),
+        taker_fee=(word >> 232) & (2**16 - 1),
+        reduce_only=(word >> 248) & 2 != 0,
+    )
+
+
+@internal
+@view
+def _check_limits(market: uint256, config: IMarginEngine.MarketConfig, price: uint256):
+    """
+    @notice The listing check of MRG-6 and the bounds of LED-9.
+    """
+    limits: IRiskModel.Limits = staticcall valuation.RISK.limits(market)
+    if config.penalty_max * 10**7 > limits.penalty_cap:
+        refusal._because("listing: penalty above risk cap")
+    # a market that only reduces may outgrow its depth; it must still be possible to set it so
+    if not config.reduce_only and config.oi_cap * price // WAD > limits.share * limits.depth * (WAD // UNIT):
+        refusal._because("listing: oi cap above depth")
+    feed: IPriceOracle.Feed = staticcall valuation.ORACLE.feed(market)
+    if feed.gap > limits.g:
+        refusal._because("listing: feed's gap above risk's")
+    # largest size at the highest price the feed may name
+    if config.oi_cap << feed.ceiling > WAD << 100:
+        refusal._because("listing: oi cap out of range")
+
+
+@internal
+def _list(market: uint256, config: IMarginEngine.MarketConfig, allowance_cap: uint256):
+    if market >= 16:
+        refusal._because("listing: market above fifteen")
+    if ledger.books[market * 4 + 3] != 0:
+        refusal._because("listing: market is listed")
+    quote: uint256 = valuation._quotes(1 << market)[market]
+    if not valuation._fresh(quote):
+        refusal._because("trading: no fresh price")
+    price: uint256 = valuation._price(quote)
+    word: uint256 = self._pack(config)
+    self._check_limits(market, config, price)
+
+    # dust buffer: after deleveraging the two sides' sizes differ by rounding (LED-5); rounds up
+    buffer: uint256 = max(
+        ledger._ceil_div(config.oi_cap * price, 10**28), ledger._ceil_div(price, 10**6)
+    )
+    fund: uint256 = ledger.wallets[FUND]
+    if fund & MASK_104 < buffer:
+        refusal._because("listing: fund below buffer")
+    custody._probe(ledger._ceil_div(buffer, custody.SCALE))
+    ledger._set_wallet(FUND, fund - buffer)
+    b: ledger.Book = ledger._load_book(market, price)
+    b.long_a = A_ONE
+    b.short_a = A_ONE
+    b.epoch = 1
+    ledger._store_sides(b)
+    ledger._store_book(market, 0, buffer)
+    self._set_config(market, word)
+    self._set_allowance(market, allowance_cap, allowance_cap)
+    log IMarginEngine.MarketListed(market=market, price=price, buffer=buffer)
+
+
+@internal
+def _update(market: uint256, config: IMarginEngine.MarketConfig):
+    if market >= 16 or ledger.books[market * 4 + 3] == 0:
+        refusal._because("trading: market not listed")
+    word: uint256 = self._pack(config)
+    quote: uint256 = valuation._quotes(1 << market)[market]
+    if not config.reduce_only and not valuation._fresh(quote):
+        refusal._because("trading: no fresh price")
+    self._check_limits(market, config, valuation._price(quote))
+    self._set_config(market, word)
+
+
+@internal
+def _set_config(market: uint256, word: uint256):
+    ledger.books[market * 4 + 3] = word
+    log IMarginEngine.MarketUpdated(market=market, config=word)
+
+
+@internal
+def _set_allowance(market: uint256, cap: uint256, available: uint256):
+    if cap >= 2**103:
+        refusal._because("listing: allowance out of range")
+    word: uint256 = cap | (min(available, cap) << 104) | (block.timestamp << 208)
+    ledger.allowances[market] = word
+    log IMarginEngine.AllowanceUpdated(market=market, allowance=word)
+
+
+@internal
+def _set_reward(rule: IMarginEngine.RewardRule):
+    if rule.minimum > rule.cap or rule.cap // 10**9 >= 2**64:
+        refusal._because("listing: reward out of range")
+    if rule.minimum % 10**9 != 0 or rule.cap % 10**9 != 0:
+        refusal._because("listing: reward not in 1e9")
+    if rule.native_price % 10**9 != 0 or rule.native_price // 10**9 >= 2**64:
+        refusal._because("listing: native price off range")
+    if rule.gas_units >= 2**24 or rule.premium > 50_000:
+        refusal._because("listing: gas out of range")
+    if rule.interval < 60 or rule.interval > 604_800:
+        refusal._because("listing: interval out of range")
+    word: uint256 = (
+        (rule.minimum // 10**9)
+        | ((rule.cap // 10**9) << 64)
+        | ((rule.native_price // 10**9) << 128)
+        | (rule.gas_units << 192)
+        | (rule.premium << 216)
+        | (rule.interval << 232)
+    )
+    ledger.reward_rule = word
+    log IMarginEngine.RewardRuleUpdated(rule=word)
+
+
+@internal
+def _set_fund(fund: address):
+    if ledger.fund != empty(address):
+        refusal._because("listing: fund is set")
+    if fund == empty(address):
+        refusal._because("listing: fund is zero")
+    ledger.fund = fund
+    log IMarginEngine.FundUpdated(fund=fund)

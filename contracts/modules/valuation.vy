@@ -1,0 +1,142 @@
+# pragma version 0.4.3
+# pragma nonreentrancy off
+"""
+@title Valuation
+@license MIT
+@notice What an account is worth and what margin it needs at the prices of now (MRG-1, ORC-2).
+@custom:security Reads only. A wrong value here opens a withdrawal or closes a liquidation.
+"""
+from ..interfaces import IMarginEngine
+from ..interfaces import IPriceOracle
+from ..interfaces import IRiskModel
+from . import ledger
+
+uses: ledger
+
+WAD: constant(uint256) = 10**18
+MASK_96: constant(uint256) = 2**96 - 1
+MASK_16: constant(uint256) = 2**16 - 1
+MASK_104: constant(uint256) = 2**104 - 1
+MARKETS: constant(uint256) = 16
+MAX_HELD: constant(uint256) = 8
+
+# status of a feed, the high part of a quote's word
+FRESH: constant(uint256) = 0
+STATUS_SHIFT: constant(uint256) = 192
+
+ORACLE: immutable(IPriceOracle)
+RISK: immutable(IRiskModel)
+
+
+# @notice Legs of an account, but for one market that the caller handles itself.
+struct Legs:
+    # quote WAD: sum of positive pnl, sum of negative pnl's magnitude, sum of |notional|
+    gains: uint256
+    losses: uint256
+    gross: uint256
+    # bit per market: live without a fresh price
+    blind: uint256
+    # what the risk model asks for
+    risk: DynArray[IRiskModel.Leg, MAX_HELD]
+
+
+@deploy
+def __init__(oracle: address, risk: address):
+    ORACLE = IPriceOracle(oracle)
+    RISK = IRiskModel(risk)
+
+
+@internal
+@view
+def _quotes(mask: uint256) -> uint256[16]:
+    """
+    @notice Quotes of the markets in `mask`: status << 192 | other price << 96 | price, at the market's index.
+    """
+    if mask == 0:
+        return empty(uint256[16])
+    return staticcall ORACLE.quotes(mask)
+
+
+@internal
+@pure
+def _price(quote: uint256) -> uint256:
+    return quote & MASK_96
+
+
+@internal
+@pure
+def _fresh(quote: uint256) -> bool:
+    return quote >> STATUS_SHIFT == FRESH
+
+
+@internal
+@view
+def _legs(account: uint256, held: uint256, quotes: uint256[16]) -> Legs:
+    """
+    @notice Value the legs in `held`; nothing is written. A dead leg stands at its last good price.
+    """
+    legs: Legs = empty(Legs)
+    rest: uint256 = held
+    for market: uint256 in range(MARKETS):
+        if rest == 0:
+            break
+        if rest & 1 == 1:
+            quote: uint256 = quotes[market]
+            price: uint256 = quote & MASK_96
+            size: int256 = 0
+            pnl: int256 = 0
+            size, pnl = ledger._value(account, market, price)
+            if pnl >= 0:
+                legs.gains = unsafe_add(legs.gains, convert(pnl, uint256))
+            else:
+                legs.losses = unsafe_add(legs.losses, convert(-pnl, uint256))
+            if size != 0:
+                notional: int256 = ledger._notional(size, price)
+                legs.gross = unsafe_add(legs.gross, convert(abs(notional), uint256))
+                legs.risk.append(IRiskModel.Leg(market=market, notional=notional, crowding=WAD))
+                if quote >> STATUS_SHIFT != FRESH:
+                    legs.blind |= 1 << market
+        rest >>= 1
+    return legs
+
+
+@internal
+@view
+def _margin(legs: Legs, market: uint256, size: int256, price: uint256) -> (uint256, uint256):
+    """
+    @notice Margin of the legs together with `size` in `market`.
+    @return Maintenance and initial margin, quote WAD.
+    """
+    risk: DynArray[IRiskModel.Leg, MAX_HELD] = legs.risk
+    if size != 0:
+        risk.append(IRiskModel.Leg(market=market, notional=ledger._notional(size, price), crowding=WAD))
+    if len(risk) == 0:
+        return 0, 0
+    return staticcall RISK.margin(risk)
+
+
+@internal
+@view
+def _health(account: uint256) -> IMarginEngine.Health:
+    """
+    @notice An account as a whole.
+    """
+    wallet: uint256 = ledger.wallets[account]
+    held: uint256 = (wallet >> 104) & MASK_16
+    quotes: uint256[16] = self._quotes(ledger._live(account, held))
+    legs: Legs = self._legs(account, held, quotes)
+    cash: uint256 = wallet & MASK_104
+    maintenance: uint256 = 0
+    initial: uint256 = 0
+    maintenance, initial = self._margin(legs, 0, 0, 0)
+    conservative: int256 = convert(cash, int256) - convert(legs.losses, int256)
+    return IMarginEngine.Health(
+        cash=cash,
+        held=held,
+        equity=conservative + convert(legs.gains, int256),
+        initial_equity=conservative,
+        maintenance=maintenance,
+        initial=initial,
+        gross=legs.gross,
+        blind=legs.blind,
+    )

@@ -1,0 +1,130 @@
+"""Listing, parameters and their ranges (SPEC sections 3, 7 and 8)."""
+
+from collections.abc import Sequence
+
+from plimsoll.reference.errors import require
+from plimsoll.reference.liquidation import Liquidation
+from plimsoll.reference.margin import Globals, Risk, is_correlation
+from plimsoll.reference.numbers import (
+    CONFIG,
+    FUND,
+    MARKETS,
+    UNIT,
+    WAD,
+    ceil_div,
+)
+from plimsoll.reference.state import Config, Reward, call, to_address
+
+
+def require_range(name: str, low: int, value: int, high: int) -> None:
+    """Refuse a value outside its range, ends included."""
+    require(low <= value <= high, f"{name} out of range")
+
+
+class Admin(Liquidation):
+    """What the engine's owner may do."""
+
+    @call
+    def list_market(self, sender: str, market: int, config: Config, allowance_cap: int) -> None:
+        """Open a market; its dust buffer comes from the fund's cash."""
+        self.require_admin(sender)
+        require(0 <= market < MARKETS and not self.markets[market].listed, "no free slot")
+        price = self.fresh_price(market)
+        require(price < 2 ** self.feeds[market].ceiling, "price at the ceiling")
+        require(allowance_cap >= 0, "allowance out of range")
+        self._check_config(market, config, price)
+        record, fund = self.markets[market], self.account(FUND)
+        buffer = max(ceil_div(config.oi_cap * price, 10**28), ceil_div(price, 10**6))
+        require(buffer <= fund.cash, "fund cannot pay the dust buffer")
+        fund.cash -= buffer
+        record.b += buffer
+        record.listed = True
+        record.config = config
+        record.allowance_cap = record.available = allowance_cap
+        record.available_at = self.time
+
+    @call
+    def set_market(self, sender: str, market: int, config: Config) -> None:
+        """New configuration of a listed market."""
+        self.require_admin(sender)
+        record = self.require_listed(market)
+        self._check_config(market, config, self.price(market))
+        record.config = config
+
+    @call
+    def set_allowance(self, sender: str, market: int, cap: int) -> None:
+        """New size of the fund's allowance bucket, in WAD."""
+        self.require_admin(sender)
+        record = self.require_listed(market)
+        require(cap >= 0, "allowance out of range")
+        record.available = min(self.allowance(record), cap)
+        record.available_at = self.time
+        record.allowance_cap = cap
+
+    @call
+    def set_reward(self, sender: str, reward: Reward) -> None:
+        """New parameters of the keeper's reward."""
+        self.require_admin(sender)
+        self.reward = reward
+
+    @call
+    def set_fund(self, sender: str, fund: str) -> None:
+        """The address of the fund contract; once."""
+        self.require_admin(sender)
+        require(self.fund == 0 and to_address(fund) != 0, "fund is set")
+        self.fund = to_address(fund)
+
+    @call
+    def set_risk(self, sender: str, market: int, risk: Risk) -> None:
+        """Risk parameters of a market (MRG-6)."""
+        self.require_admin(sender)
+        require(0 <= market < MARKETS, "no such market")
+        require_range("sigma", 10**9, risk.sigma, 5 * UNIT)
+        require_range("f", 10**9, risk.f, UNIT)
+        require_range("g", 0, risk.g, UNIT)
+        require_range("lambda", 0, risk.lam, UNIT)
+        require_range("depth", 1, risk.depth, 10**12)
+        require_range("c", 0, risk.c, 10**11)
+        require_range("penalty_cap", 10**9, risk.penalty_cap, UNIT // 2)
+        require_range("share", 1, risk.share, 10**13)
+        require(risk.f >= 2 * risk.penalty_cap, "f below two penalties")
+        require(risk.f >= risk.g + risk.penalty_cap, "f below gap and penalty")
+        require(risk.f * UNIT >= risk.lam * risk.share, "f below the impact of the share")
+        self.risks[market] = risk
+
+    @call
+    def set_correlations(self, sender: str, matrix: Sequence[Sequence[int]]) -> None:
+        """The whole matrix in RHO (MRG-3)."""
+        self.require_admin(sender)
+        require(is_correlation(matrix), "not a correlation matrix")
+        self.rho = tuple(tuple(row) for row in matrix)
+
+    @call
+    def set_globals(self, sender: str, z: int, kappa: int) -> None:
+        """z and kappa, in WAD."""
+        self.require_admin(sender)
+        require_range("z", WAD, z, 10 * WAD)
+        require_range("kappa", 125 * 10**16, kappa, 10 * WAD)
+        self.globals = Globals(z, kappa)
+
+    def _check_config(self, market: int, config: Config, price: int) -> None:
+        """Ranges of a configuration; the listing checks against risk and feed (MRG-6, LED-9)."""
+        require_range("oi_cap", 1, config.oi_cap, 2**96)
+        require_range("min_notional", 10**16, config.min_notional, 429 * 10**23)
+        require_range("max_notional", 10**18, config.max_notional, 10**30)
+        require(config.min_notional <= config.max_notional, "min_notional above max_notional")
+        require(config.min_notional % 10**16 == 0, "min_notional is not a multiple of 1e16")
+        require(config.max_notional % 10**18 == 0, "max_notional is not a multiple of 1e18")
+        require_range("band", 1, config.band, CONFIG // 2)
+        require_range("penalty_max", 1, config.penalty_max, CONFIG // 2)
+        require_range("penalty_min", 0, config.penalty_min, config.penalty_max)
+        require_range("maker_fee", 0, config.maker_fee, 10**4)
+        require_range("taker_fee", 0, config.taker_fee, 10**4)
+        feed = self.feeds[market]
+        require(config.oi_cap * 2**feed.ceiling <= 2**100 * WAD, "oi_cap above the field")
+        require(market in self.risks, "no risk parameters")
+        risk: Risk = self.risks[market]
+        require(config.penalty_max * 10**7 <= risk.penalty_cap, "penalty above its cap")
+        cap_value = config.oi_cap * price * UNIT
+        require(cap_value <= risk.share * risk.depth * WAD * WAD, "oi_cap above the depth's share")
+        require(feed.gap <= risk.g, "feed's gap above g")

@@ -1,0 +1,365 @@
+"""Takeover, takeover by order, resolve and cover (SPEC section 6)."""
+
+from dataclasses import dataclass
+
+from plimsoll.reference.errors import Refused, require
+from plimsoll.reference.margin import notional
+from plimsoll.reference.numbers import (
+    A_MIN,
+    BASEFEE_MAX,
+    CHARGE_SHARE,
+    CONFIG_TO_WAD,
+    DAY,
+    FUND,
+    K0_MAX,
+    LIQUIDATOR_SHARE,
+    MAX_HELD,
+    PENALTY_EQUITY_SHARE,
+    PROBE,
+    TAU,
+    WAD,
+    ceil_div,
+    floor_div,
+    sgn,
+)
+from plimsoll.reference.state import Market, Order, call, owner_of
+from plimsoll.reference.trading import Trading, reduces
+
+
+@dataclass(frozen=True)
+class Case:
+    """An account in the zone 0 < E < MM, about to lose a slice of one position."""
+
+    account: int
+    market: int
+    mark: int  # WAD
+    size: int  # WAD, signed live size of the leg
+    equity: int  # WAD
+    mm: int  # WAD
+    notionals: dict[int, int]  # WAD
+    rate: int  # WAD, the penalty rate d
+
+    def penalty(self, q: int) -> int:
+        """LIQ-2 step 1: the penalty of a slice `q` (WAD), in WAD."""
+        asked = ceil_div(q * self.mark * self.rate, WAD * WAD)
+        return min(asked, floor_div(self.equity * PENALTY_EQUITY_SHARE, WAD))
+
+
+class Liquidation(Trading):
+    """The default waterfall."""
+
+    # ---- calls -------------------------------------------------------------------------------
+
+    @call
+    def takeover(self, sender: str, account: int, market: int, size: int, liquidator: int) -> None:
+        """LIQ-2: `liquidator` takes a slice `size` (WAD) of a position at the mark."""
+        self.require_control(sender, liquidator)
+        require(account != liquidator, "accounts are one")
+        self.require_listed(market)
+        mark = self.fresh_price(market)
+        case = self.case(account, market)
+        require(0 < size <= abs(case.size), "slice out of range")
+
+        change = sgn(case.size) * size  # of the liquidator
+        for who in (account, liquidator):
+            self.mark(market, self.leg(who, market), mark)
+            self.pay_arrears(who, market)
+
+        penalty = case.penalty(size)
+        for_liquidator = floor_div(penalty * LIQUIDATOR_SHARE, WAD)
+        for_fund = penalty - for_liquidator
+        cash_liquidator = self.pay_free_cash(account, liquidator, for_liquidator)
+        cash_fund = self.pay_free_cash(account, FUND, for_fund)
+        charged = cash_liquidator + cash_fund
+        charged += self.assign_claims(account, liquidator, for_liquidator - cash_liquidator)
+        charged += self.assign_claims(account, FUND, for_fund - cash_fund)
+
+        held_size = self.leg(liquidator, market).basis
+        self.move_sizes(market, {account: -change, liquidator: change}, mark, capped=False)
+        self.check_slice(case, size, case.equity - charged)
+        self.check_liquidator(liquidator, market, reduces(held_size, held_size + change))
+
+    @call
+    def takeover_by_order(
+        self, sender: str, order: Order, signer: str | None, account: int, size: int, keeper: int
+    ) -> None:
+        """LIQ-3: a slice `size` (WAD) goes to the maker of an order, at the order's price."""
+        maker, market = order.account, order.market
+        require(account != maker, "accounts are one")
+        require(owner_of(keeper) != 0, "keeper account has no owner")
+        require(keeper not in (account, maker), "keeper account takes part in the trade")
+        pot = self.require_listed(market)
+        mark = self.fresh_price(market)
+        case = self.case(account, market)
+        require(0 < size <= abs(case.size), "slice out of range")
+        require(sgn(order.size) == sgn(case.size), "order is on the wrong side")
+        self.use_order(sender, order, signer, size, mark)
+
+        change = sgn(order.size) * size  # of the maker
+        leg, record = self.leg(account, market), self.account(account)
+        for who in (maker, account):
+            self.mark(market, self.leg(who, market), mark)
+        before = self.standing(maker)
+        self.trade_cash(maker, order, change, mark, pot.rules.maker_fee)
+
+        # the account sells if it is long: a lower price than the mark is worse for it
+        worse = (order.price - mark) * sgn(case.size) < 0
+        distance = size * abs(order.price - mark)
+        loss = ceil_div(distance, WAD) if worse else 0
+        gain = 0 if worse else floor_div(distance, WAD)
+        if gain > 0:
+            leg.pnl += gain
+        self.pay_arrears(account, market)
+
+        penalty = case.penalty(size)
+        require(loss <= penalty, "loss above the penalty")
+        require(loss <= self.free_cash(account), "cash does not reach for the loss")
+        record.cash -= loss
+        pot.b += loss
+        reward = 0
+        if self.reward_is_due(account):
+            reward = min(self.reward_formula(), penalty - loss)
+            reward = self.pay_free_cash(account, keeper, reward)
+        if reward > 0:
+            record.rewarded_at = self.time
+        for_fund = penalty - loss - reward
+        charged = self.pay_free_cash(account, FUND, for_fund)
+        charged += self.assign_claims(account, FUND, for_fund - charged)
+
+        self.move_sizes(market, {maker: change, account: -change}, mark, capped=True)
+        self.check_slice(case, size, case.equity - loss - reward - charged + gain)
+        self.check_trader(maker, market, before, order.reduce_only)
+
+    @call
+    def resolve(self, sender: str, account: int, market: int, keeper: int) -> None:
+        """LIQ-4: settle a bankrupt account's loss in one market and close its position there."""
+        require(owner_of(keeper) != 0, "keeper account has no owner")
+        pot = self.require_listed(market)
+        leg = self.leg(account, market)
+        if self.is_live(market, leg):
+            require(self.is_fresh(market), "feed is not fresh")
+        mark = self.price(market)
+        # 1, 2
+        self.settle(sender, account)
+        now = self.standing(account)
+        bankrupt = now.equity < 0 or (now.equity == 0 and bool(now.sizes))
+        require(bankrupt, "account is not bankrupt")
+        size, owed = leg.basis, max(0, -leg.pnl)
+        require(owed > 0 or size != 0, "nothing to resolve")
+        # 3
+        self.pay_shortfall(pot)
+        # 4
+        claims = self.assign_claims(account, FUND, owed, skip=market)
+        # 5
+        paid = self.draw_fund(pot, owed)
+        pot.b += paid
+        backed = min(owed - paid, max(0, claims - paid))
+        pot.shortfall += backed
+        rest = owed - paid - backed
+        # 6, 7
+        if owed > 0:
+            leg.pnl = 0
+        if size == 0:
+            pot.shortfall += rest
+        else:
+            self.charge(pot, -sgn(size), rest, mark)
+            self.close(pot, size, mark)
+            self.snap(market, leg, 0, mark)
+        # 8
+        if self.reward_is_due(account):
+            reward = self.draw_fund(pot, self.reward_formula())
+            if reward > 0:
+                self.account(keeper).cash += reward
+                self.account(account).rewarded_at = self.time
+
+    @call
+    def cover(self, sender: str, market: int) -> None:
+        """LIQ-4 step 3 alone: the fund pays a market's shortfall."""
+        require(self.pay_shortfall(self.require_listed(market)) > 0, "nothing to pay")
+
+    # ---- takeover ----------------------------------------------------------------------------
+
+    def case(self, account: int, market: int) -> Case:
+        """The account's case; refused unless 0 < E < MM and there is a position."""
+        now = self.standing(account)
+        equity, mm = now.equity, now.margin.mm
+        require(0 < equity < mm, "account is not liquidatable")
+        require(now.sizes.get(market, 0) != 0, "no position")
+        rules = self.markets[market].rules
+        low, high = rules.penalty_min * CONFIG_TO_WAD, rules.penalty_max * CONFIG_TO_WAD
+        rate = low + floor_div((high - low) * (mm - equity), mm)
+        gross = sum(abs(x) for x in now.notionals.values())
+        rate = min(rate, floor_div(PENALTY_EQUITY_SHARE * equity, gross))
+        size, mark = now.sizes[market], self.price(market)
+        return Case(account, market, mark, size, equity, mm, now.notionals, rate)
+
+    def mm_with(self, case: Case, size: int) -> int:
+        """MM if the leg had the absolute size `size` (WAD)."""
+        x = sgn(case.size) * notional(size, case.mark)
+        return self.margin_of({**case.notionals, case.market: x}).mm
+
+    def check_slice(self, case: Case, q: int, equity: int) -> None:
+        """LIQ-2 step 5: what a slice `q` may do to the account, left with `equity` (WAD)."""
+        rules = self.markets[case.market].rules
+        left = abs(case.size) - q
+        mm = self.mm_with(case, left)
+        x = notional(left, case.mark)
+        require(left == 0 or x >= rules.min_notional, "position below the minimum")
+        require(mm == 0 or equity * case.mm > case.equity * mm, "health does not rise")
+        if equity * WAD <= TAU * mm:
+            return
+        require(left == 0, "slice too large")
+        # a: even the largest slice that leaves a position stays within TAU
+        most = abs(case.size) - ceil_div(rules.min_notional * WAD, case.mark)
+        if most <= 0:
+            return
+        if (case.equity - case.penalty(most)) * WAD <= TAU * self.mm_with(
+            case, abs(case.size) - most
+        ):
+            return
+        # b: a small slice does not raise health
+        probe = max(1, floor_div(abs(case.size), PROBE))
+        mm_probe = self.mm_with(case, abs(case.size) - probe)
+        stuck = (case.equity - case.penalty(probe)) * case.mm <= case.equity * mm_probe
+        require(stuck, "whole position not allowed")
+
+    def check_liquidator(self, liquidator: int, market: int, smaller: bool) -> None:
+        """LIQ-2 step 6."""
+        now = self.standing(liquidator)
+        require(now.initial_equity >= now.margin.im, "liquidator below initial margin")
+        if not smaller:
+            x = abs(now.notionals.get(market, 0))
+            require(x <= self.markets[market].rules.max_notional, "position above the maximum")
+            require(len(self.held(liquidator)) <= MAX_HELD, "too many markets")
+            require(now.all_fresh, "a feed is not fresh")
+
+    def free_cash(self, account: int) -> int:
+        """Cash beyond all arrears, in WAD."""
+        return max(0, self.account(account).cash - self.arrears(account))
+
+    def pay_free_cash(self, payer: int, receiver: int, amount: int) -> int:
+        """Pay from free cash as far as it reaches; what was paid is returned."""
+        paid = min(amount, self.free_cash(payer))
+        self.account(payer).cash -= paid
+        self.account(receiver).cash += paid
+        return paid
+
+    def assign_claims(
+        self, account: int, receiver: int, amount: int, skip: int | None = None
+    ) -> int:
+        """Move payable claims up to `amount` (WAD), ascending; what was moved is returned.
+
+        A leg is marked only if it gives something.
+        """
+        missing = amount
+        for market in self.held(account):
+            leg = self.leg(account, market)
+            if missing == 0 or market == skip or not self.is_payable(market, leg):
+                continue
+            if self.value(market, leg) > 0:
+                self.mark(market, leg, self.price(market))
+                moved = min(leg.pnl, missing)
+                leg.pnl -= moved
+                self.leg(receiver, market).pnl += moved
+                missing -= moved
+        return amount - missing
+
+    def largest_slice(self, account: int, market: int) -> int:
+        """The largest slice (WAD) that a takeover may take by LIQ-2 step 5; 0 if there is none."""
+        try:
+            self.fresh_price(market)
+            case = self.case(account, market)
+        except Refused:
+            return 0
+        whole = abs(case.size)
+        if self.slice_allowed(case, whole):
+            return whole
+        kept = ceil_div(self.markets[market].rules.min_notional * WAD, case.mark)
+        low, high = 0, whole - kept  # the largest slice within TAU lies in [low, high]
+        while low < high:
+            middle = (low + high + 1) // 2
+            equity = case.equity - self.charge_for(case, middle)
+            if equity * WAD <= TAU * self.mm_with(case, whole - middle):
+                low = middle
+            else:
+                high = middle - 1
+        return low if low > 0 and self.slice_allowed(case, low) else 0
+
+    def slice_allowed(self, case: Case, q: int) -> bool:
+        """Whether step 5 lets a slice `q` (WAD) pass."""
+        try:
+            self.check_slice(case, q, case.equity - self.charge_for(case, q))
+        except Refused:
+            return False
+        return True
+
+    def charge_for(self, case: Case, q: int) -> int:
+        """The penalty that a takeover of `q` (WAD) would really charge."""
+        legs = self.account(case.account).legs
+        claims = 0
+        for market in self.held(case.account):
+            if self.is_payable(market, legs[market]):
+                claims += max(0, self.value(market, legs[market]))
+        return min(case.penalty(q), self.free_cash(case.account) + claims)
+
+    # ---- fund and rewards --------------------------------------------------------------------
+
+    def allowance(self, pot: Market) -> int:
+        """What the fund may pay for a market now, in WAD."""
+        refilled = floor_div(pot.allowance_cap * (self.time - pot.available_at), DAY)
+        return min(pot.allowance_cap, pot.available + refilled)
+
+    def draw_fund(self, pot: Market, amount: int) -> int:
+        """Take up to `amount` (WAD) from the fund's cash within the market's allowance."""
+        fund, available = self.account(FUND), self.allowance(pot)
+        paid = min(amount, fund.cash, available)
+        if paid > 0:
+            fund.cash -= paid
+            pot.available = available - paid
+            pot.available_at = self.time
+        return paid
+
+    def pay_shortfall(self, pot: Market) -> int:
+        """LIQ-4 step 3."""
+        paid = self.draw_fund(pot, pot.shortfall)
+        if paid > 0:
+            pot.shortfall -= paid
+            pot.b += paid
+        return paid
+
+    def reward_formula(self) -> int:
+        """LIQ-5, in WAD."""
+        rules = self.reward
+        basefee = min(self.basefee, BASEFEE_MAX)
+        cost = rules.gas_units * basefee * rules.native_price * (10**4 + rules.premium)
+        return min(max(rules.minimum, floor_div(cost, WAD * 10**4)), rules.cap)
+
+    def reward_is_due(self, account: int) -> bool:
+        """LIQ-5: the first time, and again once the interval is over."""
+        last = self.account(account).rewarded_at
+        return last == 0 or self.time - last >= self.reward.interval
+
+    # ---- resolve -----------------------------------------------------------------------------
+
+    def charge(self, pot: Market, sign: int, rest: int, mark: int) -> None:
+        """LIQ-4 step 6: charge `rest` (WAD) to the side `sign` by exposure."""
+        side = pot.side(sign)
+        offset = ceil_div(rest * WAD * side.a, pot.oi)
+        most = floor_div(side.a * mark, CHARGE_SHARE)
+        if offset > most:
+            offset = most
+            pot.shortfall += rest - floor_div(offset * pot.oi, WAD * side.a)
+        side.k0 -= offset
+
+    def close(self, pot: Market, size: int, mark: int) -> None:
+        """LIQ-4 step 7: close `size` (WAD, signed) at the mark against the whole other side."""
+        side = pot.side(-sgn(size))
+        oi = pot.oi - abs(size)
+        a = floor_div(side.a * oi, pot.oi)
+        k0 = side.k0 + side.sign * (side.a - a) * mark  # K(mark) is unchanged
+        if a < A_MIN or abs(k0) > K0_MAX:
+            self.end_book(pot, mark)
+        else:
+            pot.oi = oi
+            side.a = a
+            side.k0 = k0

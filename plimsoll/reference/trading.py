@@ -1,0 +1,147 @@
+"""Orders and fills (SPEC section 4)."""
+
+from plimsoll.reference.errors import require
+from plimsoll.reference.ledger import Ledger, Standing
+from plimsoll.reference.numbers import (
+    CANCELLED,
+    CONFIG,
+    FEE,
+    FUND,
+    MAX_FILL,
+    MAX_HELD,
+    TREASURY,
+    TREASURY_SHARE,
+    WAD,
+    ceil_div,
+    floor_div,
+    sgn,
+)
+from plimsoll.reference.state import Order, call, to_address
+
+
+def reduces(old: int, new: int) -> bool:
+    """Whether |size| falls without a flip."""
+    return abs(new) < abs(old) and new * old >= 0
+
+
+class Trading(Ledger):
+    """Orders, operators, fills."""
+
+    # ---- calls -------------------------------------------------------------------------------
+
+    @call
+    def set_operator(self, sender: str, operator: str, approved: bool) -> None:
+        """Let somebody act for all accounts of the sender, or no longer."""
+        self.operators[to_address(sender), to_address(operator)] = approved
+
+    @call
+    def cancel_order(self, sender: str, order: Order) -> None:
+        """TRD-1: no further fill of this order."""
+        self.require_control(sender, order.account)
+        self.filled[order] = CANCELLED
+
+    @call
+    def cancel_below(self, sender: str, account: int, salt: int) -> None:
+        """TRD-1: no further fill of any order with a salt below `salt`."""
+        self.require_control(sender, account)
+        require(salt > self.min_salt.get(account, 0), "salt does not rise")
+        self.min_salt[account] = salt
+
+    @call
+    def fill(self, sender: str, order: Order, signer: str | None, account: int, size: int) -> None:
+        """TRD-2: `account` takes `size` (WAD) of a maker's order at its price."""
+        self.require_control(sender, account)
+        require(account != order.account, "maker and taker are one account")
+        market = self.require_listed(order.market)
+        mark = self.fresh_price(order.market)
+        self.use_order(sender, order, signer, size, mark)
+
+        maker, taker = order.account, account
+        change = sgn(order.size) * size
+        rules = market.rules
+        for who in (maker, taker):
+            self.mark(order.market, self.leg(who, order.market), mark)
+        before = {who: self.standing(who) for who in (maker, taker)}
+        self.trade_cash(maker, order, change, mark, rules.maker_fee)
+        self.trade_cash(taker, order, -change, mark, rules.taker_fee)
+        self.move_sizes(order.market, {maker: change, taker: -change}, mark, capped=True)
+        self.check_trader(maker, order.market, before[maker], order.reduce_only)
+        self.check_trader(taker, order.market, before[taker], False)
+
+    # ---- steps -------------------------------------------------------------------------------
+
+    def require_control(self, sender: str, account: int) -> None:
+        """The sender is the account's owner or an operator of the owner's."""
+        controls = self.is_owner_or_operator(to_address(sender), account)
+        require(controls, "caller does not act for the account")
+
+    def use_order(
+        self, sender: str, order: Order, signer: str | None, size: int, mark: int
+    ) -> None:
+        """The order is valid for this caller, size and mark (step 1); its filled size grows."""
+        known = signer is not None and self.is_owner_or_operator(to_address(signer), order.account)
+        require(known, "signature is not the account's")
+        require(self.time <= order.expiry, "order has expired")
+        require(order.salt >= self.min_salt.get(order.account, 0), "order is cancelled")
+        require(to_address(order.taker) in (0, to_address(sender)), "order is for another taker")
+        filled = self.filled.get(order, 0)
+        require(0 < size <= abs(order.size) - filled, "size is not open in the order")
+        require(size <= MAX_FILL, "size out of bounds")
+        band = self.markets[order.market].rules.band
+        require(abs(order.price - mark) * CONFIG <= band * mark, "price outside the band")
+        self.filled[order] = filled + size
+
+    def trade_cash(self, account: int, order: Order, change: int, mark: int, rate: int) -> None:
+        """Steps 3 to 5 for one account whose traded leg is marked: loss or gain, fee, arrears."""
+        record, leg = self.account(account), self.leg(account, order.market)
+        size, price = abs(change), order.price
+        if (price > mark and change > 0) or (price < mark and change < 0):
+            loss = ceil_div(size * abs(price - mark), WAD)
+            require(loss <= record.cash, "cash does not reach for the loss")
+            record.cash -= loss
+            self.markets[order.market].b += loss
+        else:
+            leg.pnl += floor_div(size * abs(price - mark), WAD)
+
+        fee = ceil_div(size * price * rate, WAD * FEE)
+        if reduces(leg.basis, leg.basis + change):
+            fee = min(fee, record.cash)
+        require(fee <= record.cash, "cash does not reach for the fee")
+        record.cash -= fee
+        to_treasury = floor_div(fee * TREASURY_SHARE, WAD)
+        self.account(TREASURY).cash += to_treasury
+        self.account(FUND).cash += fee - to_treasury
+
+        self.pay_arrears(account, order.market)
+
+    def move_sizes(self, market: int, changes: dict[int, int], mark: int, *, capped: bool) -> None:
+        """Step 6: new sizes, open interest, and a fresh start where none is left."""
+        record = self.markets[market]
+        old = record.oi
+        moved = sum(self.change_size(who, market, by, mark) for who, by in changes.items())
+        record.oi += moved
+        if capped and record.oi > old:
+            require(record.oi <= record.rules.oi_cap, "open interest above its cap")
+        self.start_afresh_if_empty(record)
+
+    def check_trader(
+        self, account: int, market: int, before: Standing, order_reduces_only: bool
+    ) -> None:
+        """Steps 7 and 8 for one account."""
+        rules = self.markets[market].rules
+        now = self.standing(account)
+        x = abs(now.notionals.get(market, 0))
+        smaller = reduces(before.sizes.get(market, 0), now.sizes.get(market, 0))
+        require(x == 0 or x >= rules.min_notional, "position below the minimum")
+        if not smaller:
+            require(x <= rules.max_notional, "position above the maximum")
+            require(now.all_fresh, "a feed is not fresh")
+            require(not rules.reduce_only, "market is reduce-only")
+            require(not order_reduces_only, "order is reduce-only")
+            require(len(self.held(account)) <= MAX_HELD, "too many markets")
+        if now.initial_equity >= now.margin.im:
+            return
+        require(smaller, "below initial margin")
+        require(now.equity >= 0, "bankrupt")
+        no_worse = now.equity * before.margin.mm >= before.equity * now.margin.mm
+        require(no_worse, "health falls")
