@@ -3,9 +3,10 @@
 """
 @title Margin engine, second code contract
 @license MIT
-@notice Custody, settlement, resolve, administration and views of the engine. `MarginEngine` runs this code on its own
-        storage; called directly it has an empty ledger of its own and no power over the engine's.
-@custom:security Shares the storage layout of `MarginEngine`: same modules, same order. A test compares the two.
+@notice Custody, settlement, resolve and the views of accounts. `MarginEngine` runs this code on its own storage and this
+        contract forwards in turn to `MarginEngineAdmin`; called directly it has an empty ledger of its own and no power
+        over the engine's.
+@custom:security Shares the storage layout of `MarginEngine`: same modules, same order. A test compares them.
 """
 from snekmate.auth import ownable
 
@@ -15,7 +16,6 @@ from .modules import bankruptcy
 from .modules import claims
 from .modules import custody
 from .modules import ledger
-from .modules import listing
 from .modules import refusal
 from .modules import rewards
 from .modules import settlement
@@ -27,13 +27,10 @@ initializes: valuation[ledger := ledger]
 initializes: accounts[ledger := ledger]
 initializes: rewards[ledger := ledger]
 initializes: claims[ledger := ledger]
-initializes: settlement[claims := claims, ledger := ledger, valuation := valuation]
+initializes: settlement[ledger := ledger, valuation := valuation]
 initializes: bankruptcy[claims := claims, ledger := ledger, rewards := rewards, settlement := settlement, valuation := valuation]
 initializes: custody[ledger := ledger, ownable := ownable, valuation := valuation]
-initializes: listing[custody := custody, ledger := ledger, valuation := valuation]
 
-# renounce_ownership is left out: an engine without an owner could not list or wind down a market
-exports: (ownable.owner, ownable.transfer_ownership)
 
 FUND: constant(uint256) = 1
 TREASURY: constant(uint256) = 2
@@ -43,14 +40,25 @@ MASK_20: constant(uint256) = 2**20 - 1
 MASK_16: constant(uint256) = 2**16 - 1
 
 
+# the third code contract
+ADMIN: immutable(address)
+
+# most that a forwarded call may return, bytes
+MAX_RETURN: constant(uint256) = 2_048
+
+
 @deploy
-def __init__(token: address, decimals: uint8, oracle: address, risk: address):
+def __init__(token: address, decimals: uint8, oracle: address, risk: address, admin: address):
     """
     @param token The quote token.
     @param decimals Its decimals, 2 to 18.
     @param oracle The price oracle.
     @param risk The risk model.
+    @param admin The third code contract, built for the same four.
     """
+    if not admin.is_contract:
+        refusal._because("engine: admin has no code")
+    ADMIN = admin
     ownable.__init__()
     valuation.__init__(oracle, risk)
     custody.__init__(token, decimals)
@@ -100,10 +108,7 @@ def touch(account: uint256):
     @notice Mark every leg of an account that has a fresh price; anyone may, for anyone.
     @param account The account.
     """
-    a: uint256 = 0
-    b: uint256[16] = empty(uint256[16])
-    c: uint256 = 0
-    a, b, c = settlement._touch(account, settlement._account_quotes(account))
+    settlement._touch(account, settlement._account_quotes(account))
 
 
 @external
@@ -112,7 +117,12 @@ def settle(account: uint256):
     @notice Mark an account, pay its claims from the markets' cash, then its arrears from its own (LED-3).
     @param account The account; anyone may, for anyone.
     """
-    settlement._settle(account, settlement._account_quotes(account))
+    held: uint256 = 0
+    changed: uint256 = 0
+    size: int256 = 0
+    pnl: int256 = 0
+    held, changed, size, pnl = settlement._settle(account, settlement._account_quotes(account), 0)
+    settlement._log(account, held, changed)
 
 
 @external
@@ -133,71 +143,9 @@ def cover(market: uint256) -> uint256:
     @param market The market.
     @return What it paid, quote WAD.
     """
-    if market >= 16:
+    if not ledger._is_listed(market):
         refusal._because("trading: market not listed")
-    paid: uint256 = settlement._cover(market)
-    if paid == 0:
-        refusal._because("cover: nothing to pay")
-    return paid
-
-
-# ----------------------------------------------------------- administration
-
-
-@external
-def list_market(market: uint256, config: IMarginEngine.MarketConfig, allowance_cap: uint256):
-    """
-    @notice List a market; the fund's account gives its dust buffer. For the owner.
-    @param market Its number, 0 to 15.
-    @param config Its configuration.
-    @param allowance_cap What the fund may pay for it in a day, quote WAD.
-    """
-    ownable._check_owner()
-    listing._list(market, config, allowance_cap)
-
-
-@external
-def set_market(market: uint256, config: IMarginEngine.MarketConfig):
-    """
-    @notice Change a listed market's configuration. For the owner.
-    @param market The market.
-    @param config The new configuration.
-    """
-    ownable._check_owner()
-    listing._update(market, config)
-
-
-@external
-def set_allowance(market: uint256, cap: uint256):
-    """
-    @notice Change what the fund may pay for a market in a day. For the owner.
-    @param market The market.
-    @param cap Quote WAD; what is left of today's is kept up to it.
-    """
-    ownable._check_owner()
-    if market >= 16:
-        refusal._because("trading: market not listed")
-    listing._set_allowance(market, cap, settlement._allowance(market))
-
-
-@external
-def set_reward(rule: IMarginEngine.RewardRule):
-    """
-    @notice Change how keepers are paid (LIQ-5). For the owner.
-    @param rule The rule.
-    """
-    ownable._check_owner()
-    listing._set_reward(rule)
-
-
-@external
-def set_fund(fund: address):
-    """
-    @notice Name the contract that holds the fund's account, once. For the owner.
-    @param fund The insurance fund.
-    """
-    ownable._check_owner()
-    listing._set_fund(fund)
+    return settlement._cover(market)
 
 
 # -------------------------------------------------------------------- views
@@ -256,43 +204,6 @@ def position(account: uint256, market: uint256) -> IMarginEngine.PositionState:
 
 @external
 @view
-def market_state(market: uint256) -> IMarginEngine.MarketState:
-    """
-    @notice A market as it is recorded.
-    @param market The market, 0 to 15.
-    @return See `MarketState`; all zero where nothing is listed.
-    """
-    b: ledger.Book = ledger._load_book(market, 0)
-    return IMarginEngine.MarketState(
-        long_a=b.long_a,
-        long_k0=b.long_k0,
-        short_a=b.short_a,
-        short_k0=b.short_k0,
-        epoch=b.epoch,
-        oi=b.oi,
-        cash=b.cash,
-        shortfall=ledger.shortfalls[market],
-        allowance=settlement._allowance(market),
-        allowance_cap=ledger.allowances[market] & MASK_104,
-        config=listing._unpack(b.config),
-    )
-
-
-@external
-@view
-def closing_k(market: uint256, epoch: uint256, is_long: bool) -> int256:
-    """
-    @notice K at which one side's epoch closed.
-    @param market The market.
-    @param epoch The epoch.
-    @param is_long Which side.
-    @return K, 1e36.
-    """
-    return ledger.closing_k[(epoch << 8) | (market << 1) | convert(is_long, uint256)]
-
-
-@external
-@view
 def fund_state() -> (uint256, uint256, uint256):
     """
     @notice What the insurance fund's shares stand on.
@@ -327,7 +238,7 @@ def min_salt(account: uint256) -> uint256:
     @param account The account.
     @return The salt.
     """
-    return ledger.min_salts[account]
+    return (ledger.wallets[account] >> 152) & (2**56 - 1)
 
 
 @external
@@ -343,28 +254,10 @@ def is_operator(owner: address, operator: address) -> bool:
 
 
 @external
-@view
-def reward_rule() -> IMarginEngine.RewardRule:
+@reentrant
+@raw_return
+def __default__() -> Bytes[MAX_RETURN]:
     """
-    @notice How keepers are paid.
-    @return The rule.
+    @notice Everything else is the third code contract's; its functions take the lock themselves.
     """
-    word: uint256 = ledger.reward_rule
-    return IMarginEngine.RewardRule(
-        minimum=(word & (2**64 - 1)) * 10**9,
-        cap=((word >> 64) & (2**64 - 1)) * 10**9,
-        gas_units=(word >> 192) & (2**24 - 1),
-        premium=(word >> 216) & (2**16 - 1),
-        native_price=((word >> 128) & (2**64 - 1)) * 10**9,
-        interval=word >> 232,
-    )
-
-
-@external
-@view
-def addresses() -> (address, address, address, address):
-    """
-    @notice The contracts this engine works with.
-    @return Token, oracle, risk model, fund.
-    """
-    return custody.TOKEN.address, valuation.ORACLE.address, valuation.RISK.address, ledger.fund
+    return raw_call(ADMIN, msg.data, max_outsize=MAX_RETURN, is_delegate_call=True)

@@ -13,9 +13,10 @@
 @custom:security Every price of the engine comes from here: a feed that lies moves money. The owner (governance
         behind a delay) chooses the feeds; anyone may store a checkpoint, of a fresh price only. `quotes` never
         reverts because of a feed: one that reverts, returns too little or nonsense, or has no code is INVALID.
-        Out of scope: a feed that burns all gas it is given takes 63/64 of the caller's with it; and a caller who
-        sends too little gas for a feed cannot have it seen as INVALID and go on, because 1/64 of what one read
-        takes (about 10,000) does not pay for the checkpoint's slot; that holds for feeds below 130,000 gas.
+        Out of scope: a feed that burns all gas it is given takes 63/64 of the caller's with it. A caller who sends
+        too little gas for a feed does not get it taken for INVALID: what is left then is 1/64 of one read (which is
+        about 10,000 cold, less warm) and does not pay for the rest of `quotes`; a feed of more than 100,000 gas
+        would break that, do not list one.
 """
 from snekmate.auth import ownable
 from .interfaces import IPriceOracle
@@ -88,8 +89,9 @@ def quotes(mask: uint256) -> uint256[16]:
     """
     @notice Quotes of the markets in a mask. Without the lock: it writes nothing and feeds are called statically.
     @param mask Bit m for market m; each needs a feed.
-    @return A word per market, zero where the mask has no bit: status << 192 | other << 96 | price, prices in WAD. `other` is the
-            reference feed's price, `price` again without one. STALE: the feed's last answer; INVALID: the checkpoint.
+    @return One word at each market's index, zero where the mask has no bit: status << 192 | other << 96 | price,
+            prices in WAD. `other` is the reference feed's price, `price` again without one. STALE: the feed's last
+            answer; INVALID: the checkpoint.
     """
     assert mask < 2**16, "oracle: no feed"
     words: uint256[16] = empty(uint256[16])

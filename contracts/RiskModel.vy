@@ -46,7 +46,7 @@ def __init__(z: uint256, kappa: uint256):
 @reentrant
 def margin(legs: DynArray[IRiskModel.Leg, 8]) -> (uint256, uint256):
     """
-    @notice Margin of a portfolio. Without the lock: it reads parameters, which no call of this contract leaves half set.
+    @notice Margin of a portfolio. Without the lock: it reads parameters, which no call here leaves half set.
     @param legs One leg a market, in any order; notional in signed quote WAD, crowding in WAD.
     @return Maintenance margin in quote WAD, below 2**146.
     @return Initial margin in quote WAD, below 2**150 without crowding.

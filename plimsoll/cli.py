@@ -14,7 +14,10 @@ from plimsoll import __version__
 
 #: Command name -> ("module:object", one line for the help page). The object is a click command or
 #: group.
-COMMANDS: dict[str, tuple[str, str]] = {}
+COMMANDS: dict[str, tuple[str, str]] = {
+    "keeper": ("plimsoll.keeper.cli:main", "Liquidate, resolve and settle, once or every block."),
+    "orders": ("plimsoll.orders.cli:main", "Serve, add, list and prune signed orders."),
+}
 
 
 class MissingCommandError(click.ClickException):

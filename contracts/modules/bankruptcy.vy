@@ -25,8 +25,7 @@ uses: valuation
 WAD: constant(uint256) = 10**18
 MASK_104: constant(uint256) = 2**104 - 1
 MASK_16: constant(uint256) = 2**16 - 1
-A_ONE: constant(uint256) = 10**18
-A_MIN: constant(uint256) = 10**12
+A_MIN: constant(uint256) = 10**15
 K0_MAX: constant(int256) = 2**149
 CHARGE_SHARE: constant(uint256) = 2
 FUND: constant(uint256) = 1
@@ -34,8 +33,13 @@ FUND: constant(uint256) = 1
 
 # @notice How the arrears of one leg were met, quote WAD.
 struct Loss:
+    # by the fund: the market's older shortfall, these arrears, the keeper's reward
+    covered: uint256
     paid: uint256
+    reward: uint256
+    # the account's claims that went to the fund
     claims: uint256
+    # to the other side, and what nobody pays yet
     charged: uint256
     to_shortfall: uint256
 
@@ -45,73 +49,87 @@ def _resolve(account: uint256, market: uint256, keeper: uint256):
     """
     @notice Meet the arrears of one leg of a bankrupt account and close its position at the mark.
     """
-    if market >= 16 or ledger.books[market * 4 + 3] == 0:
+    if not ledger._is_listed(market):
         refusal._because("trading: market not listed")
     if keeper == account or accounts._owner_of(keeper) == empty(address):
         refusal._because("resolve: keeper unfit")
-    quotes: uint256[16] = settlement._account_quotes(account)
-    settlement._settle(account, quotes)
+    quotes: uint256[16] = valuation._quotes((ledger.wallets[account] >> 104) & MASK_16)
+    price: uint256 = valuation._price(quotes[market])
+    if not valuation._fresh(quotes[market]) and ledger._is_live(account, market):
+        refusal._because("trading: no fresh price")
+    held: uint256 = 0
+    changed: uint256 = 0
     size: int256 = 0
     pnl: int256 = 0
-    price: uint256 = valuation._price(quotes[market])
-    size, pnl = ledger._value(account, market, price)
-    if size != 0 and not valuation._fresh(quotes[market]):
-        refusal._because("trading: no fresh price")
+    held, changed, size, pnl = settlement._settle(account, quotes, market)
     wallet: uint256 = ledger.wallets[account]
-    legs: valuation.Legs = valuation._legs(account, (wallet >> 104) & MASK_16, quotes)
-    worth: uint256 = (wallet & MASK_104) + legs.gains
-    if worth >= legs.losses and (worth != legs.losses or legs.gross == 0):
+    others: valuation.Legs = valuation._legs(account, ((wallet >> 104) & MASK_16) & ~(1 << market), quotes)
+    equity: int256 = convert((wallet & MASK_104) + others.gains, int256) - convert(others.losses, int256) + pnl
+    if equity > 0 or (equity == 0 and others.gross == 0 and size == 0):
         refusal._because("resolve: account is solvent")
     if pnl >= 0 and size == 0:
         refusal._because("resolve: nothing to do")
 
-    settlement._cover(market)
     loss: Loss = empty(Loss)
+    allowance: uint256 = settlement._allowance(market)
+    left: uint256 = min(ledger.wallets[FUND] & MASK_104, allowance)
+    shortfall: uint256 = ledger.shortfalls[market]
+    loss.covered = min(shortfall, left)
+    left -= loss.covered
     if pnl < 0:
-        arrears: uint256 = convert(-pnl, uint256)
-        loss.claims = claims._assign(account, FUND, arrears, quotes, 1 << market)
-        loss.paid = min(arrears, settlement._fund_can_pay(market))
-        if loss.paid != 0:
-            settlement._draw(market, loss.paid)
-        left: uint256 = arrears - loss.paid
+        missing: uint256 = convert(-pnl, uint256)
+        pnl = 0
+        loss.claims = claims._assign(account, FUND, missing, quotes, 1 << market)
+        loss.paid = min(missing, left)
+        left -= loss.paid
+        missing -= loss.paid
         # claims worth more than the fund paid stand against a shortfall, not against others
         if loss.claims > loss.paid:
-            loss.to_shortfall = min(left, loss.claims - loss.paid)
-        left -= loss.to_shortfall
+            loss.to_shortfall = min(missing, loss.claims - loss.paid)
+            missing -= loss.to_shortfall
         if size == 0:
-            loss.to_shortfall += left
+            loss.to_shortfall += missing
         else:
-            loss.charged = left
-        pnl = 0
+            loss.charged = missing
     b: ledger.Book = ledger._load_book(market, price)
-    b.cash += loss.paid
+    b.cash += loss.covered + loss.paid
     if size != 0:
+        epoch: uint256 = b.epoch
         excess: uint256 = 0
         b, excess = self._close(b, size, loss.charged)
         loss.charged -= excess
         loss.to_shortfall += excess
-        ledger._store_sides(b)
+        ledger._store_side(b, size < 0)
+        if b.epoch != epoch:
+            ledger._store_side(b, size > 0)
     ledger._store_book(market, b.oi, b.cash)
-    if loss.to_shortfall != 0:
-        settlement._set_shortfall(market, ledger.shortfalls[market] + loss.to_shortfall)
-    reward: uint256 = min(rewards._wanted(wallet), settlement._fund_can_pay(market))
+    if loss.to_shortfall != loss.covered:
+        settlement._change_shortfall(market, loss.to_shortfall, loss.covered)
+
     wallet = ledger.wallets[account]
-    if reward != 0:
+    loss.reward = min(rewards._wanted(wallet), left)
+    if loss.reward != 0:
         wallet = rewards._stamp(wallet)
-        settlement._draw(market, reward)
-        ledger._credit(keeper, reward)
+        ledger._credit(keeper, loss.reward)
+    house: uint256 = ledger.wallets[FUND]
+    if loss.covered + loss.paid + loss.reward != 0:
+        house = settlement._draw(market, loss.covered + loss.paid + loss.reward, allowance)
     ledger._store_leg(b, account, 0, pnl, wallet)
+    settlement._log(account, held & ~(1 << market), changed & ~(1 << market))
     log IMarginEngine.Resolved(
         account=account,
         market=market,
         keeper=keeper,
         size=-size,
         price=price,
+        covered=loss.covered,
         paid=loss.paid,
         claims=loss.claims,
         charged=loss.charged,
         to_shortfall=loss.to_shortfall,
-        reward=reward,
+        reward=loss.reward,
+        house=house,
+        allowance=ledger.allowances[market],
     )
 
 
@@ -145,7 +163,7 @@ def _close(b: ledger.Book, size: int256, missing: uint256) -> (ledger.Book, uint
         after.short_k0 -= convert(charge, int256)
         k0 = after.short_k0 - step
     if a_after < A_MIN or abs(k0) > K0_MAX:
-        return self._end(after), excess
+        return ledger._end(after), excess
     after.oi = oi
     if hits_long:
         after.long_a = a_after
@@ -154,24 +172,3 @@ def _close(b: ledger.Book, size: int256, missing: uint256) -> (ledger.Book, uint
         after.short_a = a_after
         after.short_k0 = k0
     return after, excess
-
-
-@internal
-def _end(b: ledger.Book) -> ledger.Book:
-    """
-    @notice Close the whole book at its mark: both epochs end (LED-8).
-    @return The book afresh.
-    """
-    long_k: int256 = b.long_k0 + convert(b.long_a * b.price, int256)
-    short_k: int256 = b.short_k0 - convert(b.short_a * b.price, int256)
-    ledger.closing_k[(b.epoch << 8) | (b.market << 1) | 1] = long_k
-    ledger.closing_k[(b.epoch << 8) | (b.market << 1)] = short_k
-    log IMarginEngine.BookEnded(market=b.market, epoch=b.epoch, long_k=long_k, short_k=short_k)
-    after: ledger.Book = b
-    after.epoch += 1
-    after.long_a = A_ONE
-    after.short_a = A_ONE
-    after.long_k0 = 0
-    after.short_k0 = 0
-    after.oi = 0
-    return after

@@ -92,7 +92,7 @@ def _withdraw(account: uint256, amount: uint256, receiver: address):
                 refusal._because("custody: a leg is not fresh")
             maintenance: uint256 = 0
             initial: uint256 = 0
-            maintenance, initial = valuation._margin(legs, 0, 0, 0)
+            maintenance, initial = valuation._margin(legs, 0, 0)
             if cash < wad + legs.losses + initial:
                 refusal._because("custody: below initial margin")
         wallet = ledger._with_cash(wallet, cash - wad)

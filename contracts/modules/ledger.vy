@@ -18,7 +18,7 @@ FUND: constant(uint256) = 1
 TREASURY: constant(uint256) = 2
 WAD: constant(uint256) = 10**18
 A_ONE: constant(uint256) = 10**18
-A_MIN: constant(uint256) = 10**12
+A_MIN: constant(uint256) = 10**15
 K0_MAX: constant(int256) = 2**149
 
 MASK_104: constant(uint256) = 2**104 - 1
@@ -29,7 +29,8 @@ MASK_20: constant(uint256) = 2**20 - 1
 MASK_16: constant(uint256) = 2**16 - 1
 LIMIT_103: constant(uint256) = 2**103
 
-# account id => cash 104 | held markets 16 << 104 | last reward's time 32 << 120.
+# account id => cash 104 | held markets 16 << 104 | last reward's time 32 << 120 | smallest valid salt 56 << 152
+#   (48 bits free for a margin call's deadline and flags).
 # The fund's word instead: cash 104 | held 16 << 104 | the treasury's cash 104 << 152 (one word, one write a fee).
 wallets: HashMap[uint256, uint256]
 # account id => two words a market:
@@ -56,8 +57,6 @@ reward_rule: uint256
 fund: address
 # order hash => size filled, WAD; 2**256 - 1: cancelled
 filled: HashMap[bytes32, uint256]
-# account id => orders with a smaller salt are cancelled
-min_salts: HashMap[uint256, uint256]
 # owner => operator => may trade for all the owner's accounts
 operators: HashMap[address, HashMap[address, bool]]
 
@@ -76,6 +75,7 @@ struct Book:
     oi: uint256
     # quote, WAD
     cash: uint256
+    # the configuration word; loaded by those who need it
     config: uint256
 
 
@@ -112,6 +112,12 @@ def _notional(size: int256, price: uint256) -> int256:
 
 @internal
 @view
+def _is_listed(market: uint256) -> bool:
+    return market < MARKETS and self.books[market * 4] != 0
+
+
+@internal
+@view
 def _load_book(market: uint256, price: uint256) -> Book:
     at: uint256 = market * 4
     long: uint256 = self.books[at]
@@ -127,43 +133,104 @@ def _load_book(market: uint256, price: uint256) -> Book:
         epoch=long >> 212,
         oi=book & MASK_104,
         cash=(book >> 104) & MASK_104,
-        config=self.books[at + 3],
+        config=0,
     )
 
 
 @internal
-def _store_sides(b: Book):
-    at: uint256 = b.market * 4
-    long: uint256 = (b.epoch << 212) | (b.long_a << 152) | (convert(convert(b.long_k0, bytes32), uint256) & MASK_152)
-    short: uint256 = (b.epoch << 212) | (b.short_a << 152) | (convert(convert(b.short_k0, bytes32), uint256) & MASK_152)
-    self.books[at] = long
-    self.books[at + 1] = short
-    log IMarginEngine.SideUpdated(market=b.market, is_long=True, side=long)
-    log IMarginEngine.SideUpdated(market=b.market, is_long=False, side=short)
+def _store_side(b: Book, is_long: bool):
+    k0: int256 = b.long_k0 if is_long else b.short_k0
+    a: uint256 = b.long_a if is_long else b.short_a
+    side: uint256 = (b.epoch << 212) | (a << 152) | (convert(convert(k0, bytes32), uint256) & MASK_152)
+    self.books[b.market * 4 if is_long else b.market * 4 + 1] = side
+    log IMarginEngine.SideUpdated(market=b.market, is_long=is_long, side=side)
 
 
 @internal
-def _store_book(market: uint256, oi: uint256, cash: uint256):
+def _write_book(market: uint256, oi: uint256, cash: uint256) -> uint256:
+    """
+    @notice Write a market's open interest and cash; no event.
+    @return The word written.
+    """
     if oi >= LIMIT_103 or cash >= LIMIT_103:
         refusal._because("ledger: market out of range")
     book: uint256 = (cash << 104) | oi
     self.books[market * 4 + 2] = book
-    log IMarginEngine.BookUpdated(market=market, book=book)
+    return book
 
 
 @internal
-def _traded(b: Book, long_change: int256, cash_in: uint256):
-    # write the book after a trade; when the last position is gone both sides start afresh (LED-8)
-    # OI is never below either side's sum, so the subtraction cannot fail
-    oi: uint256 = convert(convert(b.oi, int256) + long_change, uint256)
-    self._store_book(b.market, oi, b.cash + cash_in)
-    if oi == 0 and (b.long_a != A_ONE or b.short_a != A_ONE or b.long_k0 != 0 or b.short_k0 != 0):
-        afresh: Book = b
-        afresh.long_a = A_ONE
-        afresh.short_a = A_ONE
-        afresh.long_k0 = 0
-        afresh.short_k0 = 0
-        self._store_sides(afresh)
+def _store_book(market: uint256, oi: uint256, cash: uint256):
+    log IMarginEngine.BookUpdated(market=market, book=self._write_book(market, oi, cash))
+
+
+@internal
+@view
+def _cash_of(market: uint256) -> uint256:
+    return (self.books[market * 4 + 2] >> 104) & MASK_104
+
+
+@internal
+def _write_cash(market: uint256, cash: uint256):
+    """
+    @notice Write a market's cash B; no event.
+    """
+    if cash >= LIMIT_103:
+        refusal._because("ledger: market out of range")
+    self.books[market * 4 + 2] = (cash << 104) | (self.books[market * 4 + 2] & MASK_104)
+
+
+@internal
+@pure
+def _dust(config: uint256) -> uint256:
+    """
+    @notice Size below which a position is rounding, not a position (LED-8): 1e-16 of the open-interest cap.
+    """
+    return max(1, (config & MASK_96) // 10**16)
+
+
+@internal
+def _traded(b: Book, long_change: int256, cash_in: uint256) -> uint256:
+    """
+    @notice Write the book after a trade; with the last position gone both sides start afresh (LED-8).
+    @return The book's word, for the caller's event.
+    """
+    after: Book = b
+    # OI is never below either side's sum, so this cannot fail
+    after.oi = convert(convert(b.oi, int256) + long_change, uint256)
+    if after.oi < self._dust(b.config):
+        if after.oi != 0:
+            after = self._end(after)
+        after.oi = 0
+        after.long_a = A_ONE
+        after.short_a = A_ONE
+        after.long_k0 = 0
+        after.short_k0 = 0
+        if b.long_a != A_ONE or b.short_a != A_ONE or b.long_k0 != 0 or b.short_k0 != 0 or after.epoch != b.epoch:
+            self._store_side(after, True)
+            self._store_side(after, False)
+    return self._write_book(b.market, after.oi, b.cash + cash_in)
+
+
+@internal
+def _end(b: Book) -> Book:
+    """
+    @notice Close the whole book at its mark: both epochs end (LED-8).
+    @return The book afresh; the caller writes it.
+    """
+    long_k: int256 = b.long_k0 + convert(b.long_a * b.price, int256)
+    short_k: int256 = b.short_k0 - convert(b.short_a * b.price, int256)
+    self.closing_k[(b.epoch << 8) | (b.market << 1) | 1] = long_k
+    self.closing_k[(b.epoch << 8) | (b.market << 1)] = short_k
+    log IMarginEngine.BookEnded(market=b.market, epoch=b.epoch, long_k=long_k, short_k=short_k)
+    after: Book = b
+    after.epoch += 1
+    after.long_a = A_ONE
+    after.short_a = A_ONE
+    after.long_k0 = 0
+    after.short_k0 = 0
+    after.oi = 0
+    return after
 
 
 # ---------------------------------------------------------------- positions
@@ -231,11 +298,10 @@ def _live(account: uint256, held: uint256) -> uint256:
 
 
 @internal
-def _store_leg(b: Book, account: uint256, size: int256, pnl: int256, wallet: uint256) -> uint256:
+@pure
+def _pack_leg(b: Book, size: int256, pnl: int256) -> (uint256, uint256):
     """
-    @notice Write a leg re-snapped at the book's mark, and its account's word with the held bit set right.
-    @param wallet The account's word, with the cash it shall have.
-    @return The account's word as written.
+    @notice The two words of a leg re-snapped at the book's mark; in normal form.
     """
     snap: uint256 = 0
     k: int256 = 0
@@ -246,18 +312,56 @@ def _store_leg(b: Book, account: uint256, size: int256, pnl: int256, wallet: uin
     elif size < 0:
         snap = (b.epoch << 164) | (b.short_a << 104) | (convert(convert(size, bytes32), uint256) & MASK_104)
         k = unsafe_sub(b.short_k0, convert(unsafe_mul(b.short_a, b.price), int256))
+    return snap, self._pack_profit(k, pnl)
+
+
+@internal
+@pure
+def _pack_profit(k: int256, pnl: int256) -> uint256:
+    # of k the low 152 bits count
     if (pnl << 152) >> 152 != pnl:
         refusal._because("ledger: pnl out of range")
-    profit: uint256 = convert(convert(pnl << 152, bytes32), uint256) | (convert(convert(k, bytes32), uint256) & MASK_152)
-    bit: uint256 = 1 << (b.market + 104)
-    after: uint256 = wallet | bit
-    if snap == 0 and pnl == 0:
-        after ^= bit
+    return convert(convert(pnl << 152, bytes32), uint256) | (convert(convert(k, bytes32), uint256) & MASK_152)
+
+
+@internal
+@pure
+def _with_held(wallet: uint256, market: uint256, holds: bool) -> uint256:
+    bit: uint256 = 1 << (market + 104)
+    return wallet | bit if holds else wallet & ~bit
+
+
+@internal
+def _store_leg(b: Book, account: uint256, size: int256, pnl: int256, wallet: uint256):
+    """
+    @notice Write a leg re-snapped at the book's mark, and its account's word with the held bit set right.
+    @param wallet The account's word, with the cash it shall have.
+    """
+    snap: uint256 = 0
+    profit: uint256 = 0
+    snap, profit = self._pack_leg(b, size, pnl)
+    after: uint256 = self._with_held(wallet, b.market, snap != 0 or pnl != 0)
     self.positions[account][b.market * 2] = snap
     self.positions[account][b.market * 2 + 1] = profit
     self.wallets[account] = after
     log IMarginEngine.PositionUpdated(account=account, market=b.market, snap=snap, profit=profit, wallet=after)
-    return after
+
+
+@internal
+def _log_leg(account: uint256, market: uint256, wallet: uint256):
+    log IMarginEngine.PositionUpdated(
+        account=account,
+        market=market,
+        snap=self.positions[account][market * 2],
+        profit=self.positions[account][market * 2 + 1],
+        wallet=wallet,
+    )
+
+
+@internal
+@view
+def _recorded_pnl(account: uint256, market: uint256) -> int256:
+    return convert(convert(self.positions[account][market * 2 + 1], bytes32), int256) >> 152
 
 
 @internal
@@ -265,19 +369,15 @@ def _add_pnl(account: uint256, market: uint256, change: int256):
     """
     @notice Add to the recorded pnl of a leg, leaving its snap alone.
     """
-    profit: int256 = convert(convert(self.positions[account][market * 2 + 1], bytes32), int256)
-    snap: uint256 = self.positions[account][market * 2]
-    pnl: int256 = (profit >> 152) + change
-    if (pnl << 152) >> 152 != pnl:
-        refusal._because("ledger: pnl out of range")
-    word: uint256 = convert(convert(pnl << 152, bytes32), uint256) | (convert(convert(profit, bytes32), uint256) & MASK_152)
-    bit: uint256 = 1 << (market + 104)
-    wallet: uint256 = self.wallets[account] | bit
-    if snap == 0 and pnl == 0:
-        wallet ^= bit
-    self.positions[account][market * 2 + 1] = word
+    at: uint256 = market * 2 + 1
+    word: int256 = convert(convert(self.positions[account][at], bytes32), int256)
+    pnl: int256 = (word >> 152) + change
+    self.positions[account][at] = self._pack_profit(word, pnl)
+    wallet: uint256 = self._with_held(
+        self.wallets[account], market, pnl != 0 or self.positions[account][market * 2] != 0
+    )
     self.wallets[account] = wallet
-    log IMarginEngine.PositionUpdated(account=account, market=market, snap=snap, profit=word, wallet=wallet)
+    self._log_leg(account, market, wallet)
 
 
 # ----------------------------------------------------------------- accounts

@@ -70,7 +70,8 @@ def _subject(account: uint256, size: uint256, b: ledger.Book, quotes: uint256[16
         convert((s.wallet & MASK_104) + s.others.gains, int256) - convert(s.others.losses, int256) + s.pnl
     )
     ignored: uint256 = 0
-    s.maintenance, ignored = valuation._margin(s.others, b.market, s.size, b.price)
+    notional: int256 = ledger._notional(s.size, b.price)
+    s.maintenance, ignored = valuation._margin(s.others, b.market, notional)
     if equity >= convert(s.maintenance, int256):
         refusal._because("liquidation: account is healthy")
     if equity <= 0:
@@ -80,61 +81,59 @@ def _subject(account: uint256, size: uint256, b: ledger.Book, quotes: uint256[16
     low: uint256 = ((b.config >> 184) & MASK_16) * 10**13
     high: uint256 = ((b.config >> 200) & MASK_16) * 10**13
     s.rate = low + unsafe_div((high - low) * (s.maintenance - s.equity), s.maintenance)
-    gross: uint256 = s.others.gross + convert(abs(ledger._notional(s.size, b.price)), uint256)
+    gross: uint256 = s.others.gross + convert(abs(notional), uint256)
     s.rate = min(s.rate, unsafe_div(s.equity * PENALTY_EQUITY_SHARE, gross))
     return s
 
 
 @internal
-@pure
-def _penalty(s: Subject, size: uint256, price: uint256) -> uint256:
-    # rounds up, against the account, but never above its share of the equity
-    return min(ledger._ceil_div(size * price * s.rate, WAD * WAD), unsafe_div(s.equity * PENALTY_EQUITY_SHARE, WAD))
-
-
-@internal
 @view
-def _probe(s: Subject, taken: uint256, b: ledger.Book) -> (uint256, uint256):
+def _slice(s: Subject, taken: uint256, b: ledger.Book) -> (uint256, uint256):
     """
-    @notice Equity and maintenance margin if a takeover took `taken`.
+    @notice Penalty of a slice and the maintenance margin after it, quote WAD.
+    @dev The penalty is never more than a share of the equity in proportion to the margin that the slice frees, so that
+         health rises with every slice that lowers the margin.
     """
     after: int256 = s.size - convert(taken, int256) if s.size > 0 else s.size + convert(taken, int256)
     maintenance: uint256 = 0
     ignored: uint256 = 0
-    maintenance, ignored = valuation._margin(s.others, b.market, after, b.price)
-    return s.equity - self._penalty(s, taken, b.price), maintenance
+    maintenance, ignored = valuation._margin(s.others, b.market, ledger._notional(after, b.price))
+    if maintenance >= s.maintenance:
+        return 0, maintenance
+    # rounds up, against the account ...
+    penalty: uint256 = ledger._ceil_div(taken * b.price * s.rate, WAD * WAD)
+    # ... but down where its equity bounds it
+    most: uint256 = unsafe_div(s.equity * PENALTY_EQUITY_SHARE, WAD) * (s.maintenance - maintenance) // s.maintenance
+    return min(penalty, most), maintenance
 
 
 @internal
 @view
-def _check_after(s: Subject, taken: uint256, equity: uint256, b: ledger.Book):
+def _check_after(s: Subject, taken: uint256, equity: uint256, maintenance: uint256, b: ledger.Book):
     """
     @notice The slice was right: health has risen, and no more was taken than needed (LIQ-2).
-    @param equity The account's equity after everything it was charged.
+    @param equity The account's equity after everything it was charged, a gain against the mark left out.
+    @param maintenance Its maintenance margin after the slice.
     """
     whole: uint256 = convert(abs(s.size), uint256)
-    after: int256 = s.size - convert(taken, int256) if s.size > 0 else s.size + convert(taken, int256)
     minimum: uint256 = ((b.config >> 96) & MASK_32) * 10**16
-    if after != 0 and convert(abs(ledger._notional(after, b.price)), uint256) < minimum:
+    if taken != whole and ledger._ceil_div(unsafe_mul(whole - taken, b.price), WAD) < minimum:
         refusal._because("liquidation: leaves too little")
-    maintenance: uint256 = 0
-    ignored: uint256 = 0
-    maintenance, ignored = valuation._margin(s.others, b.market, after, b.price)
     if maintenance != 0 and equity * s.maintenance <= s.equity * maintenance:
         refusal._because("liquidation: health must rise")
     if equity * WAD > TAU * maintenance:
-        if after != 0:
+        if taken != whole:
             refusal._because("liquidation: slice too large")
         # the whole may go if reaching TAU would leave less than the minimum size ...
         least: uint256 = ledger._ceil_div(minimum * WAD, b.price)
         if whole > least:
-            equity_then: uint256 = 0
-            maintenance_then: uint256 = 0
-            equity_then, maintenance_then = self._probe(s, whole - least, b)
-            if equity_then * WAD > TAU * maintenance_then:
-                # ... or if no partial slice raises health: MM is convex in the slice, so a small one tells for all
-                equity_then, maintenance_then = self._probe(s, max(1, whole // PROBE), b)
-                if equity_then * s.maintenance > s.equity * maintenance_then:
+            penalty: uint256 = 0
+            margin_then: uint256 = 0
+            penalty, margin_then = self._slice(s, whole - least, b)
+            if (s.equity - penalty) * WAD > TAU * margin_then:
+                # ... or if no partial slice lowers the margin: it is convex in the slice, so a small one tells for all
+                penalty, margin_then = self._slice(s, max(1, whole // PROBE), b)
+                if margin_then < s.maintenance:
                     refusal._because("liquidation: slice too large")
 
 
@@ -203,7 +202,9 @@ def _seize(
     side.change = -change
     side.liquidator = price == 0
     side.reduce_only = reduce_only
-    penalty: uint256 = self._penalty(s, size, b.price)
+    penalty: uint256 = 0
+    maintenance: uint256 = 0
+    penalty, maintenance = self._slice(s, size, b)
     loss: uint256 = 0
     gain: uint256 = 0
     if price != 0:
@@ -256,15 +257,15 @@ def _seize(
         to_worker = cash_worker + claims._assign(account, target, to_worker - cash_worker, quotes, 0)
     if to_fund != cash_fund:
         to_fund = cash_fund + claims._assign(account, FUND, to_fund - cash_fund, quotes, 0)
-    self._check_after(s, size, s.equity + gain - loss - to_worker - to_fund, b)
+    self._check_after(s, size, s.equity - loss - to_worker - to_fund, maintenance, b)
 
     if price == 0:
         side.credit = cash_worker
     else:
         ledger._credit(keeper, to_worker)
     done: trading.Done = trading._trade(b, side, quotes)
-    ledger._traded(
-        b, done.long_change + trading._long_part(s.size + change) - trading._long_part(s.size), paid + done.paid
+    book: uint256 = ledger._traded(
+        b, done.long_change + max(s.size + change, 0) - max(s.size, 0), paid + done.paid
     )
     house: uint256 = trading._pay_house(cash_fund, done.fee)
     log IMarginEngine.TakenOver(
@@ -278,4 +279,5 @@ def _seize(
         to_worker=to_worker,
         to_fund=to_fund,
         house=house,
+        book=book,
     )

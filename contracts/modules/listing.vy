@@ -85,7 +85,7 @@ def _check_limits(market: uint256, config: IMarginEngine.MarketConfig, price: ui
     if config.penalty_max * 10**7 > limits.penalty_cap:
         refusal._because("listing: penalty above risk cap")
     # a market that only reduces may outgrow its depth; it must still be possible to set it so
-    if not config.reduce_only and config.oi_cap * price // WAD > limits.share * limits.depth * (WAD // UNIT):
+    if not config.reduce_only and config.oi_cap * price > limits.share * limits.depth * (WAD * WAD // UNIT):
         refusal._because("listing: oi cap above depth")
     feed: IPriceOracle.Feed = staticcall valuation.ORACLE.feed(market)
     if feed.gap > limits.g:
@@ -121,7 +121,8 @@ def _list(market: uint256, config: IMarginEngine.MarketConfig, allowance_cap: ui
     b.long_a = A_ONE
     b.short_a = A_ONE
     b.epoch = 1
-    ledger._store_sides(b)
+    ledger._store_side(b, True)
+    ledger._store_side(b, False)
     ledger._store_book(market, 0, buffer)
     self._set_config(market, word)
     self._set_allowance(market, allowance_cap, allowance_cap)
@@ -130,13 +131,11 @@ def _list(market: uint256, config: IMarginEngine.MarketConfig, allowance_cap: ui
 
 @internal
 def _update(market: uint256, config: IMarginEngine.MarketConfig):
-    if market >= 16 or ledger.books[market * 4 + 3] == 0:
+    if not ledger._is_listed(market):
         refusal._because("trading: market not listed")
     word: uint256 = self._pack(config)
-    quote: uint256 = valuation._quotes(1 << market)[market]
-    if not config.reduce_only and not valuation._fresh(quote):
-        refusal._because("trading: no fresh price")
-    self._check_limits(market, config, valuation._price(quote))
+    # a dead feed does not keep the owner from winding a market down: its last good price stands
+    self._check_limits(market, config, valuation._price(valuation._quotes(1 << market)[market]))
     self._set_config(market, word)
 
 

@@ -25,6 +25,7 @@ ORDER_TYPE_HASH: constant(bytes32) = keccak256(
 S_MAX: constant(uint256) = (
     57_896_044_618_658_097_711_785_492_504_343_953_926_418_782_139_537_452_191_302_581_570_759_080_747_168
 )
+MASK_56: constant(uint256) = 2**56 - 1
 # sizes above this never enter a product (LED-9)
 SIZE_MAX: constant(uint256) = 2**96
 
@@ -69,7 +70,7 @@ def _take(order: IMarginEngine.Order, signature: Bytes[65], size: uint256) -> by
         refusal._because("orders: expired")
     if order.taker != empty(address) and order.taker != msg.sender:
         refusal._because("orders: wrong taker")
-    if order.salt < ledger.min_salts[order.account]:
+    if order.salt < (ledger.wallets[order.account] >> 152) & MASK_56:
         refusal._because("orders: cancelled")
     order_hash: bytes32 = self._hash(order)
     filled: uint256 = ledger.filled[order_hash]
@@ -98,7 +99,8 @@ def _cancel(order: IMarginEngine.Order):
 def _cancel_below(account: uint256, salt: uint256):
     if not accounts._acts_for(account, msg.sender):
         refusal._because("orders: not yours")
-    if salt <= ledger.min_salts[account]:
+    wallet: uint256 = ledger.wallets[account]
+    if salt <= (wallet >> 152) & MASK_56 or salt > MASK_56:
         refusal._because("orders: salt not raised")
-    ledger.min_salts[account] = salt
+    ledger.wallets[account] = (wallet & ~(MASK_56 << 152)) | (salt << 152)
     log IMarginEngine.OrdersCancelledBelow(account=account, salt=salt)

@@ -7,11 +7,10 @@
 @custom:security Anyone may call for anyone: an account can lose nothing here but its own arrears.
 """
 from ..interfaces import IMarginEngine
-from . import claims
 from . import ledger
+from . import refusal
 from . import valuation
 
-uses: claims
 uses: ledger
 uses: valuation
 
@@ -39,86 +38,126 @@ def _is_account(account: uint256) -> bool:
 
 
 @internal
-def _touch(account: uint256, quotes: uint256[16]) -> (uint256, uint256[16], uint256):
+def _touch(account: uint256, quotes: uint256[16]):
     """
     @notice Mark every leg that can be marked.
-    @return Bitmap of legs that may be paid, arrears by market (quote WAD), their sum.
     """
-    payable_legs: uint256 = 0
-    arrears: uint256[16] = empty(uint256[16])
-    total: uint256 = 0
     rest: uint256 = (ledger.wallets[account] >> 104) & MASK_16
     for market: uint256 in range(MARKETS):
         if rest == 0:
             break
         if rest & 1 == 1:
-            pnl: int256 = 0
-            payable_now: bool = False
-            pnl, payable_now = claims._touch_leg(account, market, quotes[market])
-            if not payable_now:
-                pnl = convert(convert(ledger.positions[account][market * 2 + 1], bytes32), int256) >> 152
-            elif pnl > 0:
-                payable_legs |= 1 << market
-            if pnl < 0:
-                arrears[market] = convert(-pnl, uint256)
-                total += convert(-pnl, uint256)
+            if valuation._fresh(quotes[market]) or not ledger._is_live(account, market):
+                price: uint256 = valuation._price(quotes[market])
+                size: int256 = 0
+                pnl: int256 = 0
+                size, pnl = ledger._value(account, market, price)
+                ledger._store_leg(
+                    ledger._load_book(market, price), account, size, pnl, ledger.wallets[account]
+                )
         rest >>= 1
-    return payable_legs, arrears, total
 
 
 @internal
-def _move_cash(account: uint256, market: uint256, amount: uint256, to_account: bool):
+def _settle(account: uint256, quotes: uint256[16], focus: uint256) -> (uint256, uint256, int256, int256):
     """
-    @notice Pay a claim from the market's cash, or arrears into it. LED-5 holds for any amount.
+    @notice Mark what can be marked, then claims from the markets' cash, then arrears from the account's (LED-3).
+            No events: the caller logs what it returns.
+    @param focus A market of which the caller wants the leg.
+    @return Bitmaps of the legs that were held and of the markets whose cash changed; size and pnl of the leg in
+            `focus` as they are now, size 0 for a live leg without a fresh price.
     """
     wallet: uint256 = ledger.wallets[account]
-    b: ledger.Book = ledger._load_book(market, 0)
+    held: uint256 = (wallet >> 104) & MASK_16
     cash: uint256 = wallet & MASK_104
-    if to_account:
-        ledger.wallets[account] = ledger._with_cash(wallet, cash + amount)
-        ledger._store_book(market, b.oi, b.cash - amount)
-        ledger._add_pnl(account, market, -convert(amount, int256))
-    else:
-        ledger.wallets[account] = ledger._with_cash(wallet, cash - amount)
-        ledger._store_book(market, b.oi, b.cash + amount)
-        ledger._add_pnl(account, market, convert(amount, int256))
+    sizes: int256[16] = empty(int256[16])
+    pnls: int256[16] = empty(int256[16])
+    # cash of the markets after this call, and which of them it changes
+    backing: uint256[16] = empty(uint256[16])
+    changed: uint256 = 0
+    # live legs without a fresh price: their snap is left alone
+    dead: uint256 = 0
+    owed: uint256 = 0
+    rest: uint256 = held
+    for market: uint256 in range(MARKETS):
+        if rest == 0:
+            break
+        if rest & 1 == 1:
+            size: int256 = 0
+            pnl: int256 = 0
+            if not valuation._fresh(quotes[market]) and ledger._is_live(account, market):
+                dead |= 1 << market
+                pnl = ledger._recorded_pnl(account, market)
+            else:
+                size, pnl = ledger._value(account, market, valuation._price(quotes[market]))
+                if pnl > 0:
+                    b: uint256 = ledger._cash_of(market)
+                    amount: uint256 = min(convert(pnl, uint256), b)
+                    if amount != 0:
+                        changed |= 1 << market
+                        backing[market] = b - amount
+                        cash += amount
+                        pnl -= convert(amount, int256)
+            if pnl < 0:
+                owed += convert(-pnl, uint256)
+            sizes[market] = size
+            pnls[market] = pnl
+        rest >>= 1
+
+    covered: bool = cash >= owed
+    rest = held
+    for market: uint256 in range(MARKETS):
+        if rest == 0:
+            break
+        if rest & 1 == 1:
+            pnl: int256 = pnls[market]
+            if pnl < 0:
+                arrears: uint256 = convert(-pnl, uint256)
+                # short of cash: pro rata, rounded down; the last one gets what is left
+                amount: uint256 = arrears if covered else unsafe_div(cash * arrears, owed)
+                if amount != 0:
+                    changed |= 1 << market
+                    backing[market] = ledger._cash_of(market) + amount
+                    cash -= amount
+                    pnl += convert(amount, int256)
+                owed -= arrears
+                pnls[market] = pnl
+            snap: uint256 = 0
+            profit: uint256 = 0
+            if (dead >> market) & 1 == 1:
+                snap = ledger.positions[account][market * 2]
+                profit = ledger._pack_profit(
+                    convert(convert(ledger.positions[account][market * 2 + 1], bytes32), int256), pnl
+                )
+            else:
+                snap, profit = ledger._pack_leg(
+                    ledger._load_book(market, valuation._price(quotes[market])), sizes[market], pnl
+                )
+            ledger.positions[account][market * 2] = snap
+            ledger.positions[account][market * 2 + 1] = profit
+            wallet = ledger._with_held(wallet, market, snap != 0 or pnl != 0)
+            if (changed >> market) & 1 == 1:
+                ledger._write_cash(market, backing[market])
+        rest >>= 1
+    ledger.wallets[account] = ledger._with_cash(wallet, cash)
+    return held, changed, sizes[focus], pnls[focus]
 
 
 @internal
-def _settle(account: uint256, quotes: uint256[16]):
+def _log(account: uint256, held: uint256, changed: uint256):
     """
-    @notice Touch, then claims from the markets' cash, then arrears from the account's (LED-3).
+    @notice Events for an account's legs and for markets' books, once each.
     """
-    claims_map: uint256 = 0
-    arrears: uint256[16] = empty(uint256[16])
-    owed: uint256 = 0
-    claims_map, arrears, owed = self._touch(account, quotes)
+    wallet: uint256 = ledger.wallets[account]
+    rest: uint256 = held | changed
     for market: uint256 in range(MARKETS):
-        if claims_map == 0:
+        if rest == 0:
             break
-        if claims_map & 1 == 1:
-            claim: uint256 = convert(
-                convert(convert(ledger.positions[account][market * 2 + 1], bytes32), int256) >> 152, uint256
-            )
-            amount: uint256 = min(claim, (ledger.books[market * 4 + 2] >> 104) & MASK_104)
-            if amount != 0:
-                self._move_cash(account, market, amount, True)
-        claims_map >>= 1
-    if owed == 0:
-        return
-    cash: uint256 = ledger.wallets[account] & MASK_104
-    covered: bool = cash >= owed
-    for market: uint256 in range(MARKETS):
-        if owed == 0 or cash == 0:
-            break
-        due: uint256 = arrears[market]
-        if due != 0:
-            # short of cash: pro rata, rounded down; the last one gets what is left
-            amount: uint256 = due if covered else unsafe_div(cash * due, owed)
-            if amount != 0:
-                self._move_cash(account, market, amount, False)
-            cash -= amount
-            owed -= due
+        if (held >> market) & 1 == 1:
+            ledger._log_leg(account, market, wallet)
+        if (changed >> market) & 1 == 1:
+            log IMarginEngine.BookUpdated(market=market, book=ledger.books[market * 4 + 2])
+        rest &= ~(1 << market)
 
 
 # ---------------------------------------------------------------- allowance
@@ -138,30 +177,26 @@ def _allowance(market: uint256) -> uint256:
 
 
 @internal
-def _draw(market: uint256, amount: uint256):
+def _draw(market: uint256, amount: uint256, allowance: uint256) -> uint256:
     """
     @notice Take a payment of the fund from its cash and the market's allowance; both were checked to reach.
+    @param allowance What the allowance is now.
+    @return The fund's word.
     """
-    allowance: uint256 = self._allowance(market) - amount
     ledger.allowances[market] = (
-        (ledger.allowances[market] & MASK_104) | (allowance << 104) | (block.timestamp << 208)
+        (ledger.allowances[market] & MASK_104) | ((allowance - amount) << 104) | (block.timestamp << 208)
     )
-    wallet: uint256 = ledger.wallets[FUND]
-    ledger._set_wallet(FUND, ledger._with_cash(wallet, (wallet & MASK_104) - amount))
-    log IMarginEngine.AllowanceUpdated(market=market, allowance=ledger.allowances[market])
+    house: uint256 = ledger.wallets[FUND]
+    house = ledger._with_cash(house, (house & MASK_104) - amount)
+    ledger.wallets[FUND] = house
+    return house
 
 
 @internal
-@view
-def _fund_can_pay(market: uint256) -> uint256:
-    return min(ledger.wallets[FUND] & MASK_104, self._allowance(market))
-
-
-@internal
-def _set_shortfall(market: uint256, shortfall: uint256):
-    before: uint256 = ledger.shortfalls[market]
+def _change_shortfall(market: uint256, more: uint256, less: uint256):
+    shortfall: uint256 = ledger.shortfalls[market] + more - less
     ledger.shortfalls[market] = shortfall
-    ledger.total_shortfall = ledger.total_shortfall + shortfall - before
+    ledger.total_shortfall = ledger.total_shortfall + more - less
     log IMarginEngine.ShortfallUpdated(market=market, shortfall=shortfall)
 
 
@@ -171,14 +206,14 @@ def _cover(market: uint256) -> uint256:
     @notice The fund pays a market's shortfall as far as cash and allowance reach.
     @return What it paid, quote WAD.
     """
-    shortfall: uint256 = ledger.shortfalls[market]
-    if shortfall == 0:
-        return 0
-    paid: uint256 = min(shortfall, self._fund_can_pay(market))
-    if paid != 0:
-        self._draw(market, paid)
-        self._set_shortfall(market, shortfall - paid)
-        b: ledger.Book = ledger._load_book(market, 0)
-        ledger._store_book(market, b.oi, b.cash + paid)
-        log IMarginEngine.ShortfallCovered(market=market, paid=paid)
+    allowance: uint256 = self._allowance(market)
+    paid: uint256 = min(ledger.shortfalls[market], min(ledger.wallets[FUND] & MASK_104, allowance))
+    if paid == 0:
+        refusal._because("cover: nothing to pay")
+    house: uint256 = self._draw(market, paid, allowance)
+    log IMarginEngine.AccountUpdated(account=FUND, wallet=house)
+    self._change_shortfall(market, 0, paid)
+    ledger._write_cash(market, ledger._cash_of(market) + paid)
+    log IMarginEngine.BookUpdated(market=market, book=ledger.books[market * 4 + 2])
+    log IMarginEngine.ShortfallCovered(market=market, paid=paid, allowance=ledger.allowances[market])
     return paid

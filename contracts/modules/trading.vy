@@ -63,12 +63,6 @@ struct Done:
 
 @internal
 @pure
-def _long_part(size: int256) -> int256:
-    return size if size > 0 else 0
-
-
-@internal
-@pure
 def _negative(pnl: int256) -> uint256:
     return convert(-pnl, uint256) if pnl < 0 else 0
 
@@ -85,7 +79,9 @@ def _trade(b: ledger.Book, side: Side, quotes: uint256[16]) -> Done:
     pnl: int256 = 0
     if held & bit != 0:
         size, pnl = ledger._value(side.account, b.market, b.price)
-    others: valuation.Legs = valuation._legs(side.account, held & ~bit, quotes)
+    others: valuation.Legs = empty(valuation.Legs)
+    if held & ~bit != 0:
+        others = valuation._legs(side.account, held & ~bit, quotes)
     after: int256 = size + side.change
     reduces: bool = abs(after) < abs(size) and (after == 0 or (after > 0) == (size > 0))
 
@@ -93,8 +89,11 @@ def _trade(b: ledger.Book, side: Side, quotes: uint256[16]) -> Done:
     if cash < side.loss:
         refusal._because("trading: loss exceeds cash")
     left: uint256 = unsafe_sub(cash, side.loss)
-    done: Done = Done(long_change=self._long_part(after) - self._long_part(size), paid=side.loss, fee=side.fee)
+    done: Done = Done(long_change=max(after, 0) - max(size, 0), paid=side.loss, fee=side.fee)
     if reduces:
+        # the two sides' sizes differ by rounding after a resolve: what is left over of a last position is dropped
+        if convert(abs(after), uint256) < ledger._dust(b.config):
+            after = 0
         # an account without cash can still reduce
         done.fee = min(side.fee, left)
     if left < done.fee:
@@ -116,18 +115,19 @@ def _trade(b: ledger.Book, side: Side, quotes: uint256[16]) -> Done:
             refusal._because("trading: a leg is not fresh")
         if not side.liquidator and (b.config >> 248) & REDUCE_ONLY_FLAG != 0:
             refusal._because("trading: market only reduces")
-        if ledger._count(held | bit) > MAX_HELD:
+        if (side.liquidator or held & bit == 0) and ledger._count(held | bit) > MAX_HELD:
             refusal._because("trading: too many markets")
+    notional: int256 = ledger._notional(after, b.price)
     if after != 0:
-        notional: uint256 = convert(abs(ledger._notional(after, b.price)), uint256)
-        if not side.liquidator and notional < ((b.config >> 96) & MASK_32) * 10**16:
+        size_quote: uint256 = convert(abs(notional), uint256)
+        if not side.liquidator and size_quote < ((b.config >> 96) & MASK_32) * 10**16:
             refusal._because("trading: below minimum")
-        if not reduces and notional > ((b.config >> 128) & MASK_40) * WAD:
+        if not reduces and size_quote > ((b.config >> 128) & MASK_40) * WAD:
             refusal._because("trading: above maximum")
 
     maintenance: uint256 = 0
     initial: uint256 = 0
-    maintenance, initial = valuation._margin(others, b.market, after, b.price)
+    maintenance, initial = valuation._margin(others, b.market, notional)
     if left < losses + initial:
         if not reduces or side.liquidator:
             refusal._because("trading: below initial margin")
@@ -137,7 +137,7 @@ def _trade(b: ledger.Book, side: Side, quotes: uint256[16]) -> Done:
             refusal._because("trading: equity below zero")
         equity_before: int256 = convert(cash + others.gains, int256) - convert(others.losses, int256) + pnl
         maintenance_before: uint256 = 0
-        maintenance_before, initial = valuation._margin(others, b.market, size, b.price)
+        maintenance_before, initial = valuation._margin(others, b.market, ledger._notional(size, b.price))
         if equity * convert(maintenance_before, int256) < equity_before * convert(maintenance, int256):
             refusal._because("trading: health falls")
 
@@ -170,6 +170,7 @@ def _book_at_mark(market: uint256, quotes: uint256[16]) -> ledger.Book:
     @notice The market of a trade, which needs a fresh price.
     """
     b: ledger.Book = ledger._load_book(market, quotes[market] & MASK_96)
+    b.config = ledger.books[market * 4 + 3]
     if b.config == 0:
         refusal._because("trading: market not listed")
     if not valuation._fresh(quotes[market]):
@@ -188,8 +189,10 @@ def _check_band(b: ledger.Book, price: uint256):
 @internal
 @pure
 def _fee(b: ledger.Book, size: uint256, price: uint256, rate_at: uint256) -> uint256:
-    # rounds up: against the payer
-    return ledger._ceil_div(size * price * ((b.config >> rate_at) & MASK_16), WAD * FEE_UNIT)
+    # rounds up: against the payer; size and price <= 2**96
+    return ledger._ceil_div(
+        unsafe_mul(unsafe_mul(size, price), (b.config >> rate_at) & MASK_16), WAD * FEE_UNIT
+    )
 
 
 @internal
@@ -263,7 +266,7 @@ def _fill(order: IMarginEngine.Order, signature: Bytes[65], account: uint256, si
     done_taker: Done = self._trade(b, taker, quotes)
 
     long_change: int256 = done.long_change + done_taker.long_change
-    ledger._traded(b, long_change, done.paid + done_taker.paid)
+    book: uint256 = ledger._traded(b, long_change, done.paid + done_taker.paid)
     self._check_cap(b, long_change)
     house: uint256 = self._pay_house(0, done.fee + done_taker.fee)
     log IMarginEngine.Filled(
@@ -274,6 +277,7 @@ def _fill(order: IMarginEngine.Order, signature: Bytes[65], account: uint256, si
         size=change,
         price=order.price,
         house=house,
+        book=book,
     )
 
 

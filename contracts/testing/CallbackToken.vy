@@ -49,7 +49,7 @@ def __init__(decimals_: uint8):
 @external
 def set_hook(target: address, data: Bytes[4096], countdown: uint256 = 1):
     """
-    @notice Arm the hook: it fires once, in the transfer number `countdown` from now. What it called before is forgotten.
+    @notice Arm the hook: it fires once, in transfer number `countdown` from now. What it did before is forgotten.
     @param target What it calls.
     @param data With which calldata.
     @param countdown 1 for the next transfer, 0 to disarm.

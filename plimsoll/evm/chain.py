@@ -8,9 +8,9 @@ What pyrevm 0.3.7 does, found by trying, and what `Chain` makes of it:
   Inside `Chain.metered()` each transaction runs a second time on a copy whose accesses are all
   cold, and the receipt has that gas; a test compares it with Anvil.
 - Transient storage would outlive the transaction; it is cleared before each one.
-- Its BASEFEE is 0 whatever the block says, so `deploy` puts PREVRANDAO in its place (same size, same
-  gas), which can be set: `Chain.basefee` works, `block.prevrandao` in a contract gives the base fee,
-  and the code on this chain differs in those bytes. tx.gasprice is 0.
+- Its BASEFEE is 0 whatever the block says, so `deploy` puts PREVRANDAO in its place (same size,
+  same gas), which can be set: `Chain.basefee` works, `block.prevrandao` in a contract gives the
+  base fee, and the code on this chain differs in those bytes. tx.gasprice is 0.
 - A call does not raise the sender's nonce, a deployment does. Nobody needs ether to call.
 - The code it gives back is padded with 33 zero bytes once it has run; `code` takes them off.
 - Revert data stands only in the error's text. A revert by the compiler's own checks (overflow,

@@ -6,6 +6,7 @@ from modules import tally
 initializes: tally
 exports: tally.total
 
+
 event Stored:
     who: indexed(address)
     label: indexed(String[32])

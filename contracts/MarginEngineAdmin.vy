@@ -1,0 +1,171 @@
+# pragma version 0.4.3
+# pragma nonreentrancy on
+"""
+@title Margin engine, third code contract
+@license MIT
+@notice Administration of the engine and views of its configuration. Reached through `MarginEngine` and `MarginEngineExt`,
+        on the engine's storage; called directly it has an empty ledger of its own and no power over the engine's.
+@custom:security Every function that changes something is for the owner. Shares the storage layout of `MarginEngine`:
+        same modules, same order. A test compares them.
+"""
+from snekmate.auth import ownable
+
+from .interfaces import IMarginEngine
+from .modules import custody
+from .modules import ledger
+from .modules import listing
+from .modules import refusal
+from .modules import settlement
+from .modules import valuation
+
+initializes: ownable
+initializes: ledger
+initializes: valuation[ledger := ledger]
+initializes: settlement[ledger := ledger, valuation := valuation]
+initializes: custody[ledger := ledger, ownable := ownable, valuation := valuation]
+initializes: listing[custody := custody, ledger := ledger, valuation := valuation]
+
+# renounce_ownership is left out: an engine without an owner could not list or wind down a market
+exports: (ownable.owner, ownable.transfer_ownership)
+
+MASK_104: constant(uint256) = 2**104 - 1
+
+
+@deploy
+def __init__(token: address, decimals: uint8, oracle: address, risk: address):
+    """
+    @param token The quote token.
+    @param decimals Its decimals, 2 to 18.
+    @param oracle The price oracle.
+    @param risk The risk model.
+    """
+    ownable.__init__()
+    valuation.__init__(oracle, risk)
+    custody.__init__(token, decimals)
+
+
+# ----------------------------------------------------------- administration
+
+
+@external
+def list_market(market: uint256, config: IMarginEngine.MarketConfig, allowance_cap: uint256):
+    """
+    @notice List a market; the fund's account gives its dust buffer. For the owner.
+    @param market Its number, 0 to 15.
+    @param config Its configuration.
+    @param allowance_cap What the fund may pay for it in a day, quote WAD.
+    """
+    ownable._check_owner()
+    listing._list(market, config, allowance_cap)
+
+
+@external
+def set_market(market: uint256, config: IMarginEngine.MarketConfig):
+    """
+    @notice Change a listed market's configuration. For the owner.
+    @param market The market.
+    @param config The new configuration.
+    """
+    ownable._check_owner()
+    listing._update(market, config)
+
+
+@external
+def set_allowance(market: uint256, cap: uint256):
+    """
+    @notice Change what the fund may pay for a market in a day. For the owner.
+    @param market The market.
+    @param cap Quote WAD; what is left of today's is kept up to it.
+    """
+    ownable._check_owner()
+    if not ledger._is_listed(market):
+        refusal._because("trading: market not listed")
+    listing._set_allowance(market, cap, settlement._allowance(market))
+
+
+@external
+def set_reward(rule: IMarginEngine.RewardRule):
+    """
+    @notice Change how keepers are paid (LIQ-5). For the owner.
+    @param rule The rule.
+    """
+    ownable._check_owner()
+    listing._set_reward(rule)
+
+
+@external
+def set_fund(fund: address):
+    """
+    @notice Name the contract that holds the fund's account, once. For the owner.
+    @param fund The insurance fund.
+    """
+    ownable._check_owner()
+    listing._set_fund(fund)
+
+
+# -------------------------------------------------------------------- views
+
+
+@external
+@view
+def market_state(market: uint256) -> IMarginEngine.MarketState:
+    """
+    @notice A market as it is recorded.
+    @param market The market, 0 to 15.
+    @return See `MarketState`; all zero where nothing is listed.
+    """
+    b: ledger.Book = ledger._load_book(market, 0)
+    return IMarginEngine.MarketState(
+        long_a=b.long_a,
+        long_k0=b.long_k0,
+        short_a=b.short_a,
+        short_k0=b.short_k0,
+        epoch=b.epoch,
+        oi=b.oi,
+        cash=b.cash,
+        shortfall=ledger.shortfalls[market],
+        allowance=settlement._allowance(market),
+        allowance_cap=ledger.allowances[market] & MASK_104,
+        config=listing._unpack(ledger.books[market * 4 + 3]),
+    )
+
+
+@external
+@view
+def closing_k(market: uint256, epoch: uint256, is_long: bool) -> int256:
+    """
+    @notice K at which one side's epoch closed.
+    @param market The market.
+    @param epoch The epoch.
+    @param is_long Which side.
+    @return K, 1e36.
+    """
+    return ledger.closing_k[(epoch << 8) | (market << 1) | convert(is_long, uint256)]
+
+
+@external
+@view
+def reward_rule() -> IMarginEngine.RewardRule:
+    """
+    @notice How keepers are paid.
+    @return The rule.
+    """
+    word: uint256 = ledger.reward_rule
+    return IMarginEngine.RewardRule(
+        minimum=(word & (2**64 - 1)) * 10**9,
+        cap=((word >> 64) & (2**64 - 1)) * 10**9,
+        gas_units=(word >> 192) & (2**24 - 1),
+        premium=(word >> 216) & (2**16 - 1),
+        native_price=((word >> 128) & (2**64 - 1)) * 10**9,
+        interval=word >> 232,
+    )
+
+
+@external
+@view
+def addresses() -> (address, address, address, address):
+    """
+    @notice The contracts this engine works with.
+    @return Token, oracle, risk model, fund.
+    """
+    return custody.TOKEN.address, valuation.ORACLE.address, valuation.RISK.address, ledger.fund

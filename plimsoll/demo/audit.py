@@ -1,0 +1,254 @@
+"""The run's conscience: each call goes to the reference model too, and after each step both are
+compared, and the identities are checked on the chain's words.
+
+The model gets calls, times and prices. What the contracts say goes into `Books` alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from plimsoll.demo.books import Books, Marked, Reader
+from plimsoll.demo.recording import touched
+from plimsoll.protocol.contract import Receipt
+from plimsoll.reference import Model, Refused
+from plimsoll.reference.numbers import FUND, TREASURY, WAD
+from plimsoll.replay import (
+    Call,
+    TraceWriter,
+    account_differences,
+    account_text,
+    apply,
+    market_differences,
+    model_account,
+    model_market,
+    set_world,
+)
+
+#: Differences that are kept word for word.
+MOST_KEPT = 50
+
+
+class Tally:
+    """Counts over the whole run, from the contracts' events."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+        self.refused: dict[str, int] = {}  # reason -> how often
+        self.fills = 0
+        self.takeovers = 0
+        self.order_liquidations = 0
+        self.resolved = 0
+        self.books_ended = 0
+        self.keeper_rewards = 0  # LIQ-5, WAD
+        self.liquidator_shares = 0  # of the penalties, WAD
+        self.charged_to_others = 0  # WAD
+        self.fund_received = 0  # WAD
+        self.fund_paid = 0  # WAD
+
+
+class Liquidation:
+    """One liquidation, for the report."""
+
+    __slots__ = ("account", "kind", "market", "price", "size", "time")
+
+    def __init__(
+        self, time: int, kind: str, account: int, market: int, size: int, price: int
+    ) -> None:
+        self.time = time
+        self.kind = kind  # takeover, order, resolve
+        self.account = account
+        self.market = market
+        self.size = size
+        self.price = price  # the mark
+
+
+class Auditor:
+    """Takes every call of a run in order."""
+
+    def __init__(self, owner: str, decimals: int, time: int) -> None:
+        self.model = Model(owner, decimals=decimals, time=time)
+        self.tally = Tally()
+        self.liquidations: list[Liquidation] = []
+        self.books: Books | None = None
+        self.trace: TraceWriter | None = None
+        self.identity_checks = 0
+        self.identity_violations = 0
+        self.reference_mismatches = 0
+        self.details: list[str] = []
+        self._reader: Reader | None = None
+        self._accounts: set[int] = {FUND, TREASURY}
+        self._markets: set[int] = set()
+        self._fund_cash = 0
+
+    def watch(self, reader: Reader, markets: Sequence[int]) -> None:
+        """Begin to read the chain; what was called before is compared at the first step."""
+        self._reader = reader
+        self.books = Books(reader, markets)
+        self._markets = set(markets)
+        self._fund_cash = reader.account(FUND).cash
+
+    # ---- calls -----------------------------------------------------------------------------------
+
+    def take(self, call: Call, receipt: Receipt | None) -> None:
+        """Give the model a call that the chain has taken or refused (`receipt` None)."""
+        self.tally.calls += 1
+        refusal = self._to_model(call)
+        if call.accepted and refusal:
+            self._mismatch(f"{call.name}: the contract took it, the model refuses: {refusal}")
+        elif not call.accepted and not refusal:
+            self._mismatch(f"{call.name}: the contract refused ({call.reason}), the model took it")
+        if not call.accepted:
+            self.tally.refused[call.reason] = self.tally.refused.get(call.reason, 0) + 1
+        logs = receipt.logs if receipt is not None else []
+        accounts, markets = touched(call, logs)
+        self._accounts |= accounts
+        self._markets |= markets
+        if call.accepted:
+            self._count(call, logs)
+        if self.trace is not None:
+            self._write(call, accounts, markets)
+
+    def _to_model(self, call: Call) -> str:
+        set_world(self.model, call)
+        try:
+            apply(self.model, call)
+        except Refused as refused:
+            return refused.reason or "no reason"
+        return ""
+
+    def _write(self, call: Call, accounts: set[int], markets: set[int]) -> None:
+        reader, trace = self._reader, self.trace
+        if trace is None:
+            return
+        if reader is None or not call.accepted:  # before the engine can be asked
+            trace.add(call, {}, {})
+            return
+        who = sorted(accounts | {FUND, TREASURY})
+        trace.add(
+            call,
+            {account: reader.account(account) for account in who},
+            {market: reader.market(market) for market in sorted(markets)},
+        )
+
+    def _count(self, call: Call, logs: Sequence[Any]) -> None:
+        tally = self.tally
+        for log in logs:
+            if log.name == "Filled":
+                tally.fills += 1
+            elif log.name == "TakenOver":
+                by_order = log["price"] != 0
+                if by_order:
+                    tally.order_liquidations += 1
+                    tally.keeper_rewards += log["to_worker"]
+                else:
+                    tally.takeovers += 1
+                    tally.liquidator_shares += log["to_worker"]
+                self._liquidated(call, "order" if by_order else "takeover", log)
+            elif log.name == "Resolved":
+                tally.resolved += 1
+                tally.keeper_rewards += log["reward"]
+                tally.charged_to_others += log["charged"]
+                self._liquidated(call, "resolve", log)
+            elif log.name == "BookEnded":
+                tally.books_ended += 1
+        if self._reader is not None:
+            cash = self._reader.account(FUND).cash
+            change, self._fund_cash = cash - self._fund_cash, cash
+            if change > 0:
+                tally.fund_received += change
+            else:
+                tally.fund_paid -= change
+
+    def _liquidated(self, call: Call, kind: str, log: Any) -> None:
+        market = int(log["market"])
+        mark = call.prices[market][0] or 0
+        self.liquidations.append(
+            Liquidation(call.time, kind, int(log["account"]), market, abs(log["size"]), mark)
+        )
+
+    # ---- steps -----------------------------------------------------------------------------------
+
+    def set_world(
+        self, time: int, basefee: int, prices: Mapping[int, tuple[int | None, int]]
+    ) -> None:
+        """Give the model the time and the feeds' answers (WAD, time) of what follows."""
+        self.model.set_time(time)
+        self.model.set_basefee(basefee)
+        for market, (answer, updated_at) in prices.items():
+            self.model.set_answer(market, answer, updated_at)
+
+    def look(self, prices: Sequence[int]) -> dict[int, Marked]:
+        """Read what was touched so far and return all accounts marked; compares nothing."""
+        books = self._opened()
+        books.read(self._accounts, books.markets)
+        return books.evaluate(prices)[0]
+
+    def end_of_step(self, prices: Sequence[int], *, full: bool) -> dict[int, Marked]:
+        """Compare what the step touched (`full`: everything) and check the identities.
+
+        Returns all accounts marked at `prices` (WAD by market).
+        """
+        books = self._opened()
+        if full:
+            known = set(books.accounts)
+            books.read(self._accounts - known, ())
+            for account in self._strays(books):
+                self._mismatch(f"account {account_text(account)} changed without an event")
+            accounts = set(books.accounts) | set(self.model.accounts)
+        else:
+            books.read(self._accounts, books.markets)
+            accounts = self._accounts
+        for account in sorted(accounts):
+            self._compare_account(account)
+        for market in books.markets:
+            self._compare_market(market)
+        self._accounts = {FUND, TREASURY}
+        self._markets = set()
+        self.identity_checks += books.checks
+        marked, wrong = books.evaluate(prices)
+        self._violations(wrong)
+        if full:
+            self.identity_checks += 1
+            self._violations([f"model: {text}" for text in self.model.identities()])
+        return marked
+
+    def _opened(self) -> Books:
+        if self.books is None:
+            raise RuntimeError("watch() comes first")
+        return self.books
+
+    def _strays(self, books: Books) -> list[int]:
+        return [who for who in books.read_all() if who not in self._accounts]
+
+    def _violations(self, wrong: Sequence[str]) -> None:
+        self.identity_violations += len(wrong)
+        self._keep(f"identity: {text}" for text in wrong)
+
+    def _compare_account(self, account: int) -> None:
+        books = self._opened()
+        if account not in books.accounts:
+            books.read([account], ())
+        chain, model = books.accounts[account], model_account(self.model, account)
+        for text in account_differences(chain, model):
+            self._mismatch(f"account {account_text(account)}: {text}")
+
+    def _compare_market(self, market: int) -> None:
+        chain, model = self._opened().markets[market], model_market(self.model, market)
+        for text in market_differences(chain, model):
+            self._mismatch(f"market {market}: {text}")
+
+    def _mismatch(self, text: str) -> None:
+        self.reference_mismatches += 1
+        self._keep([text])
+
+    def _keep(self, texts: Any) -> None:
+        for text in texts:
+            if len(self.details) < MOST_KEPT:
+                self.details.append(f"{self.model.time}: {text}")
+
+
+def quote(amount: int) -> float:
+    """An amount in WAD as a float, for pictures and tables only."""
+    return amount / WAD

@@ -1,0 +1,212 @@
+"""The ledger as the contracts tell it: read what was touched, remember the rest, check LED-5.
+
+The rules of marking stand here once more, on what was read from the chain, so that the identities
+are checked on the chain's own words and not on the reference model's. A full reading now and then
+finds what changed without an event.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple, Protocol
+
+from plimsoll.reference.numbers import FUND, MARKETS, TREASURY, WAD
+from plimsoll.replay import EMPTY_ACCOUNT, AccountState, LegState, MarketState
+
+_NO_LEG = LegState(0, 0, 0, 0, 0, 0)
+
+
+class Reader(Protocol):
+    """Where the words come from: one chain, at the state after a call or a step."""
+
+    def account(self, account: int) -> AccountState:
+        """Return an account."""
+
+    def market(self, market: int) -> MarketState:
+        """Return a market."""
+
+    def closing_k(self, market: int, epoch: int, is_long: bool) -> int:
+        """Return the K at which an ended epoch closed."""
+
+    def token_balance(self) -> int:
+        """Return the engine's balance of the quote token, in WAD."""
+
+
+class EngineReader:
+    """Reads through the engine's views."""
+
+    def __init__(self, engine: Any, token: Any, scale: int) -> None:
+        self._engine = engine
+        self._token = token
+        self._scale = scale
+
+    def account(self, account: int) -> AccountState:
+        """Return an account."""
+        cash, held, rewarded_at = self._engine.wallet(account)
+        if not held:
+            return AccountState(cash, rewarded_at, {})
+        legs = {}
+        for market in range(MARKETS):
+            if held >> market & 1:
+                leg = self._engine.position(account, market)
+                legs[market] = LegState(
+                    leg.pnl, leg.size, leg.basis, leg.a_snap, leg.k_snap, leg.epoch
+                )
+        return AccountState(cash, rewarded_at, legs)
+
+    def market(self, market: int) -> MarketState:
+        """Return a market."""
+        m = self._engine.market_state(market)
+        return MarketState(
+            m.oi,
+            m.cash,
+            m.shortfall,
+            m.allowance,
+            m.long_a,
+            m.long_k0,
+            m.short_a,
+            m.short_k0,
+            m.epoch,
+        )
+
+    def closing_k(self, market: int, epoch: int, is_long: bool) -> int:
+        """Return the K at which an ended epoch closed."""
+        return int(self._engine.closing_k(market, epoch, is_long))
+
+    def token_balance(self) -> int:
+        """Return the engine's balance of the quote token, in WAD."""
+        return int(self._token.balanceOf(self._engine.address)) * self._scale
+
+
+class Marked(NamedTuple):
+    """An account at some prices, all legs marked."""
+
+    equity: int
+    arrears: int  # sum of negative pnl, positive
+    sizes: dict[int, int]  # live legs
+
+
+class Books:
+    """All accounts and markets as last read."""
+
+    def __init__(self, reader: Reader, markets: Sequence[int]) -> None:
+        """Begin with the house accounts and the listed markets."""
+        self.reader = reader
+        self.accounts: dict[int, AccountState] = {FUND: EMPTY_ACCOUNT, TREASURY: EMPTY_ACCOUNT}
+        self.markets: dict[int, MarketState] = {m: reader.market(m) for m in markets}
+        self._closing: dict[tuple[int, int, bool], int] = {}
+
+    def read(self, accounts: Iterable[int], markets: Iterable[int]) -> None:
+        """Read these anew."""
+        for account in accounts:
+            self.accounts[account] = self.reader.account(account)
+        for market in markets:
+            self.markets[market] = self.reader.market(market)
+
+    def read_all(self) -> list[int]:
+        """Read everything anew; return the accounts that were not as remembered."""
+        changed = []
+        self.markets = {market: self.reader.market(market) for market in self.markets}
+        for account, known in list(self.accounts.items()):
+            state = self.reader.account(account)
+            self.accounts[account] = state
+            if _recorded(state) != _recorded(known):
+                changed.append(account)
+        return changed
+
+    def leg_value(self, market: int, leg: LegState, price: int) -> tuple[int, int]:
+        """Return live size and marked pnl (LED-1, LED-2)."""
+        if leg.basis == 0:
+            return 0, leg.pnl
+        book = self.markets[market]
+        is_long = leg.basis > 0
+        if leg.epoch == book.epoch:
+            if is_long:
+                a, k = book.long_a, book.long_k0 + book.long_a * price
+            else:
+                a, k = book.short_a, book.short_k0 - book.short_a * price
+            size = abs(leg.basis) * a // leg.a_snap
+            size = size if is_long else -size
+        else:
+            size, k = 0, self._closing_k(market, leg.epoch, is_long)
+        return size, leg.pnl + abs(leg.basis) * (k - leg.k_snap) // (leg.a_snap * WAD)
+
+    def marked(self, account: int, prices: Sequence[int]) -> Marked:
+        """Return an account marked at the prices (WAD by market)."""
+        state = self.accounts.get(account, EMPTY_ACCOUNT)
+        equity, arrears = state.cash, 0
+        sizes: dict[int, int] = {}
+        for market, leg in state.legs.items():
+            size, pnl = self.leg_value(market, leg, prices[market])
+            equity += pnl
+            if pnl < 0:
+                arrears -= pnl
+            if size:
+                sizes[market] = size
+        return Marked(equity, arrears, sizes)
+
+    def evaluate(self, prices: Sequence[int]) -> tuple[dict[int, Marked], list[str]]:
+        """Mark every account; return them with what is broken of LED-5 (empty: nothing)."""
+        found: dict[int, Marked] = {}
+        owed = dict.fromkeys(self.markets, 0)
+        longs = dict.fromkeys(self.markets, 0)
+        shorts = dict.fromkeys(self.markets, 0)
+        cash = 0
+        for account, state in self.accounts.items():
+            cash += state.cash
+            if not state.legs:
+                found[account] = Marked(state.cash, 0, {})
+                continue
+            equity, arrears = state.cash, 0
+            sizes: dict[int, int] = {}
+            for market, leg in state.legs.items():
+                size, pnl = self.leg_value(market, leg, prices[market])
+                equity += pnl
+                owed[market] += pnl
+                if pnl < 0:
+                    arrears -= pnl
+                if size > 0:
+                    sizes[market] = size
+                    longs[market] += size
+                elif size < 0:
+                    sizes[market] = size
+                    shorts[market] -= size
+            found[account] = Marked(equity, arrears, sizes)
+        wrong: list[str] = []
+        backing = sum(book.cash for book in self.markets.values())
+        balance = self.reader.token_balance()
+        if balance != cash + backing:  # nobody sends tokens unasked in a demo
+            wrong.append(f"token balance {balance}, cash {cash} + B {backing}")
+        for market, book in self.markets.items():
+            dust = book.cash + book.shortfall - owed[market]
+            if dust < 0:
+                wrong.append(f"market {market}: B + shortfall - sum of pnl = {dust}")
+            if max(longs[market], shorts[market]) > book.oi:
+                wrong.append(
+                    f"market {market}: long {longs[market]}, short {shorts[market]}, OI {book.oi}"
+                )
+        return found, wrong
+
+    @property
+    def checks(self) -> int:
+        """How many identities `evaluate` checks."""
+        return 1 + 2 * len(self.markets)
+
+    def claims(self, marked: dict[int, Marked], prices: Sequence[int]) -> dict[int, int]:
+        """Sum of positive marked pnl by market."""
+        total = dict.fromkeys(self.markets, 0)
+        for account in marked:
+            for market, leg in self.accounts[account].legs.items():
+                total[market] += max(0, self.leg_value(market, leg, prices[market])[1])
+        return total
+
+    def _closing_k(self, market: int, epoch: int, is_long: bool) -> int:
+        key = (market, epoch, is_long)
+        if key not in self._closing:
+            self._closing[key] = self.reader.closing_k(*key)
+        return self._closing[key]
+
+
+def _recorded(state: AccountState) -> object:
+    """A state without live sizes, which a resolve changes for accounts it does not touch."""
+    return state._replace(legs={m: leg._replace(size=0) for m, leg in state.legs.items()})

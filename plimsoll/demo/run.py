@@ -1,0 +1,401 @@
+"""The main job: deploy, trade, crash, liquidate, settle, prove solvent.
+
+Every step of the price path goes the same way: the clock and the feeds move, makers quote, traders
+act, the keeper works, everything is checked. The stage (in process, or Anvil) is where it happens.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import numpy as np
+
+from plimsoll.demo.audit import Auditor, Liquidation
+from plimsoll.demo.books import EngineReader, Marked
+from plimsoll.demo.makers import Maker, Quotes
+from plimsoll.demo.margins import Margins, arrays, near
+from plimsoll.demo.setting import DECIMALS, Floats, Setting, setting_for
+from plimsoll.demo.stage import Stage
+from plimsoll.demo.traders import Mind, Trader, Wish
+from plimsoll.prices import PricePath, Step
+from plimsoll.protocol import Plimsoll, Refused
+from plimsoll.reference.numbers import FUND, TREASURY, WAD
+from plimsoll.replay import Header, TraceWriter
+
+#: Quote units: what a maker and the keeper begin with.
+MAKER_CASH = 4_000_000
+KEEPER_CASH = 1_500_000
+#: One maker for so many accounts, and at least three.
+ACCOUNTS_PER_MAKER = 25
+LEAST_MAKERS = 3
+LEAST_ACCOUNTS = 12
+MOST_ACCOUNTS = 2_000
+
+#: About so many fills make a story; a long path has more.
+FILLS = 1_500
+#: A full comparison reads about this many accounts over a whole run.
+FULL_READS = 30_000
+#: The keeper looks at all accounts this often over a run; at those near their margin always.
+ROUNDS = 60
+#: Points of a curve in the report.
+SAMPLES = 420
+
+_UNIT = 10**DECIMALS
+_WORLD_BEFORE = 3_600
+
+
+class DemoError(Exception):
+    """The demo cannot run as asked. The message says what to do next."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the user chose."""
+
+    accounts: int = 60
+    seed: int = 1
+    trace: Path | None = None
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What the report shows of a moment; amounts in quote units."""
+
+    step: int
+    time: int
+    fund: float
+    backing: tuple[float, ...]  # B by market
+    claims: tuple[float, ...]  # sum of positive marked pnl by market
+    shortfall: float
+
+
+@dataclass
+class Outcome:
+    """What a run was."""
+
+    network: str
+    path: PricePath
+    setting: Setting
+    options: Options
+    auditor: Auditor
+    seconds: float
+    accounts: list[int]
+    names: dict[int, str]
+    fund_start: int  # WAD
+    equity: Floats  # steps x accounts, quote units
+    maintenance: Floats  # steps x accounts
+    samples: list[Sample]
+    orders: int
+    missed: int  # accounts that the keeper found and the estimate had not
+    left: int  # accounts in trouble for which nothing could be done in a step, over all steps
+    deposits: int = 0  # WAD, of all accounts together
+    liquidations: list[Liquidation] = field(default_factory=list)
+
+
+Progress = Callable[[int, Auditor], None]
+
+
+def run(
+    path: PricePath, options: Options, stage: Stage, progress: Progress | None = None
+) -> Outcome:
+    """Run the demo on a stage; `progress` gets the number of steps done.
+
+    Raises DemoError for options that make no sense.
+    """
+    if not LEAST_ACCOUNTS <= options.accounts <= MOST_ACCOUNTS:
+        raise DemoError(
+            f"--accounts {options.accounts} is not from {LEAST_ACCOUNTS} to {MOST_ACCOUNTS}"
+        )
+    if len(path.steps) < 2:
+        raise DemoError("the prices have a single step; choose a longer stretch")
+    began = time.monotonic()
+    demo = _Demo(path, options, stage)
+    try:
+        demo.open()
+        for number in range(len(path.steps)):
+            demo.step(number)
+            if progress:
+                progress(number + 1, demo.auditor)
+        demo.settle_all()
+    except BaseException as error:
+        demo.close(error)
+        raise
+    demo.close(None)
+    return demo.outcome(time.monotonic() - began)
+
+
+class _Demo:
+    """One run."""
+
+    def __init__(self, path: PricePath, options: Options, stage: Stage) -> None:
+        self.path = path
+        self.options = options
+        self.stage = stage
+        self.setting = setting_for(path)
+        self.random = Random(f"plimsoll demo {options.seed}")
+        self.margins = Margins(self.setting)
+        first = path.steps[0]
+        self.auditor = Auditor(stage.owner, DECIMALS, first.time - _WORLD_BEFORE)
+        self.trace: TraceWriter | None = None
+        self.quotes: Quotes
+        self.mind: Mind
+        self.p: Plimsoll
+        self.ids: list[int] = []
+        self.names: dict[int, str] = {}
+        self.marked: dict[int, Marked] = {}
+        self.samples: list[Sample] = []
+        self.fund_start = 0
+        self.missed = 0
+        self.left = 0
+        self.deposits = 0
+        steps = len(path.steps)
+        self.equity = np.zeros((steps, options.accounts))
+        self.maintenance = np.zeros((steps, options.accounts))
+        self.full_every = max(1, steps * options.accounts // FULL_READS)
+        self.round_every = max(1, steps // ROUNDS)
+        self.sample_every = max(1, steps // SAMPLES)
+        self.near_now = 0
+
+    # ---- before ----------------------------------------------------------------------------------
+
+    def open(self) -> None:
+        """Deploy, make the accounts, pay in what makers and keeper need."""
+        first = self.path.steps[0]
+        if self.options.trace is not None:
+            header = Header(self.stage.owner, DECIMALS, self.path.markets)
+            self.trace = self.auditor.trace = TraceWriter(self.options.trace, header)
+        self.p = self.stage.open(self.setting, first.time - _WORLD_BEFORE, self.auditor.take)
+        reader = EngineReader(self.p.engine, self.p.token, self.p.scale)
+        self.auditor.watch(reader, range(len(self.path.markets)))
+        self._people()
+        self.fund_start = self.books.reader.account(FUND).cash
+
+    def _people(self) -> None:
+        count = max(LEAST_MAKERS, self.options.accounts // ACCOUNTS_PER_MAKER)
+        makers = []
+        for number in range(count):
+            signer, account = self._join(f"maker {number + 1}", MAKER_CASH)
+            makers.append(Maker(signer, account, eagerness=1 + 0.35 * number))
+        keeper, self.keeper = self._join("keeper", KEEPER_CASH)
+        traders = [
+            self._join(f"trader {number + 1}", 0)
+            for number in range(self.options.accounts - count - 1)
+        ]
+        self.quotes = Quotes(makers, self.setting, self.p.sign)
+        steps = len(self.path.steps)
+        rate = min(6.0, max(0.8, FILLS / 2 / steps))
+        self.mind = Mind(self.random, self.setting, rate, steps)
+        for trader in self.mind.recruit(traders):
+            self.names[trader.account] += f" ({trader.style})"
+        self.keeper_signer = keeper
+        self.stage.hire(keeper, self.quotes)
+
+    def _join(self, name: str, cash: int) -> tuple[Any, int]:
+        signer = self.stage.person(name)
+        account = self.p.account_id(signer)
+        self.p.mint(signer, 10**9 * _UNIT)
+        self.p.approve(sender=signer)
+        if cash:
+            self._deposit(signer, account, cash)
+        self.ids.append(account)
+        self.names[account] = name
+        return signer, account
+
+    @property
+    def books(self) -> Any:
+        """The chain's words."""
+        return self.auditor.books
+
+    # ---- one step --------------------------------------------------------------------------------
+
+    def step(self, number: int) -> None:
+        """Go through one step of the path."""
+        step = self.path.steps[number]
+        before = self.path.steps[max(0, number - 1)]
+        basefee = int(10**9 * self.random.uniform(5, 60))
+        self.stage.move(step, basefee)
+        self.auditor.set_world(*self.stage.world())
+        prices = [price * 10**10 for price in step.prices]
+        self.quotes.renew(prices, [p * 10**10 for p in before.prices], step.time + 86_400)
+        self._unload()
+        for trader in self.mind.acting(number):
+            self._act(trader, prices)
+        self._keep(number, prices)
+        self._record(number, step, prices)
+
+    def _act(self, trader: Trader, prices: Sequence[int]) -> None:
+        now = self.books.marked(trader.account, prices)
+        state = self.books.accounts.get(trader.account)
+        cash = state.cash / WAD if state else 0.0
+        positions = {m: size * prices[m] / WAD / WAD for m, size in now.sizes.items()}
+        for wish in self.mind.wishes(trader, now.equity / WAD, cash, positions):
+            self._grant(trader, wish, now, prices)
+
+    def _grant(self, trader: Trader, wish: Wish, now: Marked, prices: Sequence[int]) -> None:
+        if wish.kind == "trade":
+            size = int(wish.amount * 10**6) * 10**12 * WAD // prices[wish.market]
+            if wish.closes:
+                size = -now.sizes.get(wish.market, 0)
+            self._trade(trader.signer, trader.account, wish.market, size)
+        elif wish.kind == "deposit":
+            self._deposit(trader.signer, trader.account, int(wish.amount))
+        elif wish.kind == "settle":
+            self._try(lambda: self.p.settle(trader.account, sender=trader.signer))
+        elif wish.kind == "withdraw" and wish.amount >= 1:
+            units = int(wish.amount) * _UNIT
+            self._try(lambda: self.p.withdraw(trader.account, units, sender=trader.signer))
+
+    def _deposit(self, signer: Any, account: int, quote_units: int) -> None:
+        if quote_units > 0:
+            self.p.deposit(account, quote_units * _UNIT, sender=signer)
+            self.deposits += quote_units * WAD
+
+    def _trade(self, signer: Any, account: int, market: int, size: int) -> None:
+        """Fill makers' orders, the best price first, until `size` (WAD, signed) is done."""
+        left = abs(size)
+        for signed in self.quotes.best(market, buys=size < 0):
+            if left == 0:
+                return
+            order = signed.order
+            part = min(left, self.quotes.open_size(order))
+            if part == 0 or order.account == account:
+                continue
+
+            def fill(signed: Any = signed, part: int = part) -> None:
+                self.p.fill(signed, account, part, sender=signer)
+
+            if not self._try(fill):
+                return
+            self.quotes.filled(order, part)
+            left -= part
+
+    def _try(self, act: Callable[[], object]) -> bool:
+        """Do what the contracts may refuse; the auditor has seen either."""
+        try:
+            act()
+        except Refused:
+            return False
+        return True
+
+    def _unload(self) -> None:
+        """The keeper trades away what it has taken over, as far as the quotes reach."""
+        state = self.books.accounts.get(self.keeper)
+        if state is None:
+            return
+        for market, leg in sorted(state.legs.items()):
+            if leg.size:
+                self._trade(self.keeper_signer, self.keeper, market, -leg.size)
+
+    # ---- keeper ----------------------------------------------------------------------------------
+
+    def _keep(self, number: int, prices: Sequence[int]) -> None:
+        """Let the keeper work until nobody is left whom it has not looked at."""
+        prefer = "own" if number % 2 else "orders"
+        everybody = number % self.round_every == 0
+        seen: set[int] = set()
+        for _ in range(3):
+            self.stage.sync()
+            self.marked = self.auditor.look(prices)
+            chosen = self._near(prices)
+            todo = self.ids if everybody else [who for who in chosen if who not in seen]
+            if not todo:
+                break
+            report = self.stage.keep(todo, prefer)
+            if report is not None:
+                self.left += len(report.left)
+                if everybody:
+                    self.missed += max(0, report.unhealthy - len(chosen))
+            seen |= set(todo)
+            everybody = False
+
+    def _near(self, prices: Sequence[int]) -> list[int]:
+        equity, notionals = arrays(self.marked, self.ids, prices)
+        rows = near(equity, notionals, self.margins.maintenance(notionals))
+        return [self.ids[row] for row in rows]
+
+    # ---- afterwards ------------------------------------------------------------------------------
+
+    def _record(self, number: int, step: Step, prices: Sequence[int]) -> None:
+        last = number == len(self.path.steps) - 1
+        self.stage.sync()
+        full = last or number % self.full_every == self.full_every - 1
+        self.marked = self.auditor.end_of_step(prices, full=full)
+        equity, notionals = arrays(self.marked, self.ids, prices)
+        self.equity[number] = equity
+        self.maintenance[number] = self.margins.maintenance(notionals)
+        if last or number % self.sample_every == 0:
+            self._sample(number, step, prices)
+
+    def _sample(self, number: int, step: Step, prices: Sequence[int]) -> None:
+        books = self.books
+        claims = books.claims(self.marked, prices)
+        self.samples.append(
+            Sample(
+                step=number,
+                time=step.time,
+                fund=books.accounts[FUND].cash / WAD,
+                backing=tuple(books.markets[m].cash / WAD for m in sorted(books.markets)),
+                claims=tuple(claims[m] / WAD for m in sorted(claims)),
+                shortfall=sum(book.shortfall for book in books.markets.values()) / WAD,
+            )
+        )
+
+    def settle_all(self) -> None:
+        """Settle every account, losers before winners, and let the fund cover what it can."""
+        prices = [price * 10**10 for price in self.path.steps[-1].prices]
+        order = sorted(self.ids, key=lambda who: (-self.marked[who].arrears, who))
+        for account in [*order, FUND]:
+            self._try(lambda account=account: self.p.settle(account))  # type: ignore[misc]
+        for market in sorted(self.books.markets):
+            if self.books.markets[market].shortfall:
+                self._try(lambda market=market: self.p.cover(market))  # type: ignore[misc]
+        for account in self.ids:  # who is flat takes everything home: no oracle, no margin
+            if not self.marked[account].sizes and account in self._owners():
+                units = self.books.reader.account(account).cash // self.p.scale
+                if units:
+                    self._withdraw(account, units)
+        self.stage.sync()
+        self.marked = self.auditor.end_of_step(prices, full=True)
+        self._sample(len(self.path.steps) - 1, self.path.steps[-1], prices)
+
+    def _owners(self) -> dict[int, Any]:
+        return {trader.account: trader.signer for trader in self.mind.traders}
+
+    def _withdraw(self, account: int, units: int) -> None:
+        signer = self._owners()[account]
+        self._try(lambda: self.p.withdraw(account, units, sender=signer))
+
+    def close(self, error: BaseException | None) -> None:
+        """End the stage; the trace ends with its last line unless an error is the reason."""
+        if self.trace is not None:
+            self.trace.__exit__(type(error) if error else None, error, None)
+            self.trace = self.auditor.trace = None
+        self.stage.close()
+
+    def outcome(self, seconds: float) -> Outcome:
+        """Return what the run was."""
+        self.names[FUND], self.names[TREASURY] = "fund", "treasury"
+        return Outcome(
+            network=self.stage.name,
+            path=self.path,
+            setting=self.setting,
+            options=self.options,
+            auditor=self.auditor,
+            seconds=seconds,
+            accounts=self.ids,
+            names=self.names,
+            fund_start=self.fund_start,
+            equity=self.equity,
+            maintenance=self.maintenance,
+            samples=self.samples,
+            orders=self.quotes.made,
+            missed=self.missed,
+            left=self.left,
+            deposits=self.deposits,
+            liquidations=self.auditor.liquidations,
+        )

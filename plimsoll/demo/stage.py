@@ -1,0 +1,124 @@
+"""Where a demo happens: the chain in the process, or a node with a keeper of its own beside it."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+from plimsoll.demo.makers import Quotes
+from plimsoll.demo.recording import Listener, RecordingBackend
+from plimsoll.demo.setting import Setting
+from plimsoll.evm import Chain
+from plimsoll.keeper import Keeper, Policy, TickReport
+from plimsoll.prices import TICK, Step
+from plimsoll.protocol import Plimsoll, SignedOrder, deploy
+
+World = tuple[int, int, Mapping[int, tuple[int | None, int]]]
+
+
+class Stage(ABC):
+    """A chain with people on it."""
+
+    name: str
+    #: who owns the contracts
+    owner: str
+
+    @abstractmethod
+    def open(self, setting: Setting, time: int, listener: Listener) -> Plimsoll:
+        """Start the chain at `time` and deploy; `listener` gets every call from then on."""
+
+    @abstractmethod
+    def person(self, name: str) -> Any:
+        """Return an account of the chain."""
+
+    @abstractmethod
+    def hire(self, keeper: Any, quotes: Quotes) -> None:
+        """Start the keeper; it finds orders among the quotes."""
+
+    @abstractmethod
+    def move(self, step: Step, basefee: int) -> None:
+        """Set clock, base fee and feeds to a step of the path."""
+
+    @abstractmethod
+    def world(self) -> World:
+        """Return time, base fee and the feeds' answers (WAD, time) as they are now."""
+
+    @abstractmethod
+    def keep(self, accounts: Sequence[int], prefer: str) -> TickReport | None:
+        """Let the keeper work on these accounts; None where it is a process of its own."""
+
+    @abstractmethod
+    def sync(self) -> None:
+        """Bring the listener up to date with what others have sent."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Stop what was started."""
+
+
+class InProcess(Stage):
+    """The embedded chain; the keeper works when it is told to."""
+
+    name = "in-process"
+
+    def __init__(self) -> None:
+        """Make nothing yet but the deployer's address."""
+        self.owner = str(Chain().default_sender.address)
+        self.backend: RecordingBackend
+        self.p: Plimsoll
+        self._keeper: Keeper
+
+    @property
+    def chain(self) -> Chain:
+        """The chain itself, for tests that break it."""
+        return self.backend.chain
+
+    def open(self, setting: Setting, time: int, listener: Listener) -> Plimsoll:
+        """Start a chain and deploy."""
+        self.backend = RecordingBackend(listener, Chain(timestamp=time))
+        self.p = deploy(self.backend, setting.plan)
+        return self.p
+
+    def person(self, name: str) -> Any:
+        """Return the chain's account of that name."""
+        return self.backend.account(name)
+
+    def hire(self, keeper: Any, quotes: Quotes) -> None:
+        """Make the keeper."""
+        self._keeper = Keeper(self.p, keeper, Orders(quotes), Policy())
+
+    def move(self, step: Step, basefee: int) -> None:
+        """Set clock, base fee and the feeds that have a new price."""
+        self.backend.chain.set_time(max(step.time, self.backend.chain.timestamp))
+        self.backend.chain.basefee = basefee
+        for name, price, new in zip(self.p.markets, step.prices, step.updated, strict=True):
+            if new:
+                self.p.set_price(name, Decimal(price) / TICK)
+
+    def world(self) -> World:
+        """Return time, base fee and answers."""
+        return self.backend.now(), self.backend.chain.basefee, self.backend.notes.prices()
+
+    def keep(self, accounts: Sequence[int], prefer: str) -> TickReport:
+        """Make one tick."""
+        self._keeper.policy = replace(self._keeper.policy, prefer=prefer)
+        return self._keeper.tick(accounts)
+
+    def sync(self) -> None:
+        """Nothing: the listener hears every call when it is made."""
+
+    def close(self) -> None:
+        """Nothing: the chain goes with its owner."""
+
+
+class Orders:
+    """The quotes of the running step, as the keeper's order source: read anew in every tick."""
+
+    def __init__(self, quotes: Quotes) -> None:
+        self._quotes = quotes
+
+    def __iter__(self) -> Iterator[SignedOrder]:
+        return iter(self._quotes.all())

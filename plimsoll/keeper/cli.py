@@ -1,0 +1,247 @@
+"""`plimsoll keeper`: one tick or one after every block."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+from rich.console import Console
+
+from plimsoll.keeper.connect import ConnectionFailed, make_watcher, network, open_deployment
+from plimsoll.keeper.connect import record_path as default_record
+from plimsoll.keeper.keeper import Keeper
+from plimsoll.keeper.report import TickReport
+from plimsoll.keeper.types import Policy
+from plimsoll.keeper.watch import WatchError
+from plimsoll.orders.book import OrderSourceError
+
+log = logging.getLogger("plimsoll.keeper")
+
+_LONGEST_PAUSE = 60.0
+_WAD = 10**18
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+
+def loop(
+    tick: Callable[[], TickReport],
+    head: Callable[[], int],
+    emit: Callable[[TickReport], None],
+    stop: threading.Event,
+    poll: float,
+) -> None:
+    """Tick once for every new block until `stop` is set; pause longer after each error in a row.
+
+    A tick that is running ends before the loop does.
+    """
+    last: int | None = None
+    errors = 0
+    while not stop.is_set():
+        try:
+            block = head()
+            if block == last:
+                stop.wait(poll)
+                continue
+            report = tick()
+            last, errors = block, 0
+        except Exception as error:
+            errors += 1
+            pause = min(_LONGEST_PAUSE, max(poll, 0.5) * 2**errors)
+            log.error("%s: %s; next try in %.0f s", type(error).__name__, error, pause)  # noqa: TRY400
+            log.debug("in full", exc_info=True)
+            stop.wait(pause)
+            continue
+        emit(report)
+
+
+def options(command: _Command) -> _Command:
+    """Add the options that `plimsoll keeper` and `ape run keeper` share."""
+    shared: list[Callable[[_Command], _Command]] = [
+        click.option(
+            "--once/--watch",
+            "once",
+            default=True,
+            help="One tick and an exit code, or one tick a block until stopped.",
+        ),
+        click.option(
+            "--deployment",
+            type=click.Path(dir_okay=False, path_type=Path),
+            help="Record of the deployment.  [default: deployments/NETWORK.json]",
+        ),
+        click.option(
+            "--account",
+            metavar="ALIAS",
+            help="Account in ape's keystore that sends; TEST::0 on a local network.",
+        ),
+        click.option(
+            "--orders",
+            metavar="FOLDER|URL",
+            help="Signed orders: a folder of JSON files, or an order board.",
+        ),
+        click.option(
+            "--prefer",
+            type=click.Choice(["orders", "own"]),
+            default="orders",
+            show_default=True,
+            help="What comes first: signed orders, or the keeper's own account.",
+        ),
+        click.option("--own/--no-own", default=True, help="Whether to take over itself."),
+        click.option("--settle/--no-settle", default=True, help="Whether to settle accounts."),
+        click.option(
+            "--settle-above",
+            type=click.IntRange(min=0),
+            default=100,
+            show_default=True,
+            help="Least arrears or claims worth a settlement, whole quote.",
+        ),
+        click.option(
+            "--headroom",
+            type=click.IntRange(0, 100_000),
+            default=1_000,
+            show_default=True,
+            help="Margin the own account keeps above its initial margin, 1e-4 of it.",
+        ),
+        click.option(
+            "--index",
+            type=click.IntRange(min=0, max=2**96 - 2),
+            default=0,
+            show_default=True,
+            help="Which of the account's engine accounts takes over and is paid.",
+        ),
+        click.option(
+            "--cursor",
+            type=click.Path(dir_okay=False, path_type=Path),
+            help="File that remembers the accounts over restarts.",
+        ),
+        click.option(
+            "--span",
+            type=click.IntRange(min=1),
+            default=2_000,
+            show_default=True,
+            help="Most blocks in one query for logs.",
+        ),
+        click.option(
+            "--poll",
+            type=click.FloatRange(min=0.05),
+            default=1.0,
+            show_default=True,
+            help="Seconds between two looks for a new block.",
+        ),
+        click.option("--json", "as_json", is_flag=True, help="Print one line of JSON a tick."),
+        click.option("--dry-run", is_flag=True, help="Decide and print, send nothing."),
+        click.option("--verbose", "-v", is_flag=True, help="Log what is tried and left."),
+    ]
+    for option in reversed(shared):
+        command = option(command)
+    return command
+
+
+@click.command(name="keeper")
+@click.option(
+    "--network",
+    "choice",
+    default="ethereum:local:foundry",
+    show_default=True,
+    help="Network as ape names it: ecosystem:network:provider.",
+)
+@click.option(
+    "--node", metavar="URL", help="Local node that runs already; without it ape starts one."
+)
+@options
+def main(choice: str, node: str | None, **chosen: Any) -> None:
+    """Liquidate, resolve and settle what the engine allows anyone to.
+
+    Accounts come from the engine's events, worst first. Accounts below their maintenance margin are
+    closed against signed orders (no capital needed) or taken over by the keeper's own account,
+    bankrupt ones are resolved, losers are settled before winners. Exit code 1: something failed.
+    """
+    with network(choice, node):
+        run(choice, **chosen)
+
+
+def run(
+    choice: str,
+    *,
+    once: bool,
+    deployment: Path | None,
+    account: str | None,
+    orders: str | None,
+    prefer: str,
+    own: bool,
+    settle: bool,
+    settle_above: int,
+    headroom: int,
+    index: int,
+    cursor: Path | None,
+    span: int,
+    poll: float,
+    as_json: bool,
+    dry_run: bool,
+    verbose: bool,
+) -> None:
+    """Run on the network that ape is connected to."""
+    _logging(verbose)
+    if account is None and not dry_run:
+        raise click.UsageError("name the account that sends (--account), or add --dry-run")
+    plimsoll, sender = open_deployment(deployment or default_record(choice), account)
+    policy = Policy(
+        prefer=prefer,
+        use_own=own,
+        settle=settle,
+        settle_above=settle_above * _WAD,
+        headroom=headroom,
+        account_index=index,
+    )
+    try:
+        keeper = Keeper(
+            plimsoll,
+            sender,
+            orders,
+            policy,
+            watcher=make_watcher(plimsoll, cursor, span),
+            dry_run=dry_run,
+        )
+    except (OrderSourceError, WatchError) as error:
+        raise ConnectionFailed(str(error)) from None
+    emit = _emitter(as_json, quiet=not once)
+    if once:
+        report = keeper.tick()
+        emit(report)
+        raise SystemExit(0 if report.ok else 1)
+    stop = threading.Event()
+    _stop_on_signals(stop)
+    loop(keeper.tick, plimsoll.backend.block_number, emit, stop, poll)
+
+
+def _emitter(as_json: bool, *, quiet: bool) -> Callable[[TickReport], None]:
+    console = Console()
+
+    def emit(report: TickReport) -> None:
+        if as_json:
+            click.echo(report.to_json())
+        elif not report.is_idle:
+            console.print(report.table())
+        elif not quiet:
+            console.print(report.headline())
+
+    return emit
+
+
+def _stop_on_signals(stop: threading.Event) -> None:
+    """The first signal lets the running tick end; a second one of the same kind does not wait."""
+
+    def handle(number: int, _: object) -> None:
+        stop.set()
+        signal.signal(number, signal.SIG_DFL)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, handle)
+
+
+def _logging(verbose: bool) -> None:
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.WARNING)
+    log.setLevel(logging.DEBUG if verbose else logging.WARNING)

@@ -1,0 +1,334 @@
+"""What to do: pure functions from what the keeper sees to an ordered list of actions with reasons.
+
+The order of things follows the waterfall: bankrupt accounts are resolved first, losing legs before
+winning ones; then accounts below their maintenance margin are taken over, worst first; then losers
+are settled before winners, because the losers' cash is what the winners are paid from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from fractions import Fraction
+
+from plimsoll.keeper.slices import (
+    Case,
+    in_band,
+    is_worse_than_takeover,
+    maker_capacity,
+    own_capacity,
+)
+from plimsoll.keeper.types import (
+    FUND,
+    Action,
+    Holding,
+    Kind,
+    Left,
+    MarketView,
+    Plan,
+    Policy,
+    Quote,
+    Row,
+    World,
+)
+from plimsoll.orders.book import Offer
+from plimsoll.reference.numbers import WAD, sgn
+
+Tried = Collection[tuple[object, ...]]
+
+
+def quote_text(amount: int) -> str:
+    """An amount in WAD for people, with two decimals."""
+    sign = "-" if amount < 0 else ""
+    cents = abs(amount) * 100 // WAD
+    return f"{sign}{cents // 100:,}.{cents % 100:02d}"
+
+
+def trouble(rows: Iterable[Row]) -> list[Row]:
+    """The accounts that need liquidation, worst first: bankrupt ones, then by E/MM ascending."""
+    found = [row for row in rows if row.equity < row.maintenance or row.is_bankrupt]
+    return sorted((row for row in found if row.is_bankrupt or row.is_liquidatable), key=_rank)
+
+
+def _rank(row: Row) -> tuple[int, Fraction, int]:
+    if row.is_bankrupt:
+        return (0, Fraction(row.equity), row.account)
+    return (1, Fraction(row.equity, row.maintenance), row.account)
+
+
+# ---- bankrupt ------------------------------------------------------------------------------------
+
+
+def plan_bankrupt(subject: Holding, policy: Policy, tried: Tried = ()) -> Plan:
+    """Resolve every leg with arrears or a position, losers before winners (LIQ-4).
+
+    The engine settles the account at the start of each resolve, so that a settlement of its own is
+    planned only when no leg can be resolved.
+    """
+    row = subject.row
+    legs = [leg for leg in subject.legs.values() if leg.size or leg.pnl < 0]
+    legs.sort(key=lambda leg: (leg.pnl, leg.market))
+    actions, dead = [], []
+    for leg in legs:
+        if leg.size and not leg.is_fresh:
+            dead.append(leg.market)
+            continue
+        owed = f"owes {quote_text(-leg.pnl)}" if leg.pnl < 0 else "closes its position"
+        action = Action(
+            Kind.RESOLVE,
+            row.account,
+            f"bankrupt, E {quote_text(row.equity)}; {owed} in market {leg.market}",
+            market=leg.market,
+            size=abs(leg.size),
+            price=leg.price,
+        )
+        if action.key not in tried:
+            actions.append(action)
+    if actions:
+        return Plan(actions)
+    why = f"market {_markets(dead)} has no fresh price" if dead else "every resolve was refused"
+    left = Left(row.account, f"bankrupt, E {quote_text(row.equity)}: {why}")
+    settle = Action(Kind.SETTLE, row.account, "bankrupt and not resolvable: pays what cash it has")
+    can_pay = dead and row.cash > 0 and row.arrears > 0 and row.held != row.blind
+    return Plan([settle] if can_pay and settle.key not in tried else [], [left])
+
+
+# ---- below maintenance margin --------------------------------------------------------------------
+
+
+def plan_liquidation(
+    subject: Holding,
+    quotes: Mapping[int, Quote],
+    world: World,
+    policy: Policy,
+    tried: Tried = (),
+) -> Plan:
+    """Choose among signed orders and the keeper's own account for an account with 0 < E < MM.
+
+    The legs come by how much margin their slice sets free. The plan lists all choices, the best
+    first; after one is done the account is looked at afresh, because every slice changes the next.
+    """
+    row = subject.row
+    below = f"E {quote_text(row.equity)} of MM {quote_text(row.maintenance)}"
+    ranked = []
+    for market, quote in quotes.items():
+        leg, view = subject.legs.get(market), world.markets.get(market)
+        if quote.size and leg and leg.size and leg.is_fresh and view:
+            case = Case(subject, view, world.risk)
+            relief = row.maintenance - case.maintenance_with(case.whole - quote.size)
+            ranked.append((-relief, market, case, quote))
+    actions: list[Action] = []
+    reasons: list[str] = []
+    for _, _, case, quote in sorted(ranked, key=lambda item: item[:2]):
+        found, why = _choices(row, case, quote, below, world, policy, tried)
+        actions += found
+        reasons += why
+    if actions:
+        return Plan(actions)
+    if not ranked:
+        dead = [m for m, leg in subject.legs.items() if leg.size and not leg.is_fresh]
+        reasons += [f"market {_markets(dead)} has no fresh price"] if dead else []
+        reasons += [
+            f"market {m}: {quote.refusal or 'no slice is allowed'}" for m, quote in quotes.items()
+        ]
+    return Plan([], [Left(row.account, f"{below}: {'; '.join(dict.fromkeys(reasons))}")])
+
+
+def _choices(
+    row: Row, case: Case, quote: Quote, below: str, world: World, policy: Policy, tried: Tried
+) -> tuple[list[Action], list[str]]:
+    """Choices for one leg: by order and own account as the policy prefers, and why not."""
+    actions: list[Action] = []
+    reasons: list[str] = []
+    left = quote.size
+    least = min(quote.size, -(-policy.minimum_slice * WAD // case.price))
+    for source in ("orders", "own") if policy.prefer == "orders" else ("own", "orders"):
+        if left < least and actions:
+            break
+        if source == "orders":
+            found, why = _by_orders(row, case, left, least, below, world, policy, tried)
+        else:
+            found, why = _by_own(row, case, quote, left, least, below, world, policy, tried)
+        actions += found
+        left -= sum(action.size for action in found)
+        reasons += [why] if why else []
+    return actions, reasons
+
+
+def _by_orders(
+    row: Row,
+    case: Case,
+    limit: int,
+    least: int,
+    below: str,
+    world: World,
+    policy: Policy,
+    tried: Tried,
+) -> tuple[list[Action], str]:
+    market = case.market
+    if not policy.use_orders:
+        return [], ""
+    usable: Sequence[Offer] = world.offers.get((market.market, case.size > 0), ())
+    actions: list[Action] = []
+    starved = False
+    why = f"no usable order in market {market.market}"
+    for offer in usable:
+        if limit < least or len(actions) >= policy.orders_per_leg:
+            break
+        if is_worse_than_takeover(case, offer.price):
+            break  # the others are worse still
+        maker = world.makers.get(offer.account)
+        if offer.account == row.account or maker is None or not in_band(market, offer.price):
+            continue
+        q = min(limit, offer.size)
+        q = maker_capacity(maker, market, offer, q, world.risk)
+        q = case.slice_at(q, offer.price)
+        affordable = case.affordable(q, offer.price)
+        if affordable < q:
+            starved = True
+            q = case.slice_at(affordable, offer.price)
+        if q < least:
+            why = f"no order in market {market.market} whose maker and size reach"
+            continue
+        side = "buys" if offer.buys else "sells"
+        action = Action(
+            Kind.ORDER,
+            row.account,
+            f"{below}; an order {side} at {quote_text(offer.price)}, "
+            f"mark {quote_text(market.price)}",
+            market=market.market,
+            size=q,
+            price=offer.price,
+            offer=offer,
+        )
+        if action.key not in tried:
+            actions.append(action)
+            limit -= q
+    if starved and not actions and case.claims:
+        settle = Action(
+            Kind.SETTLE, row.account, f"{below}; its claims become cash that pays for a slice"
+        )
+        if settle.key not in tried:
+            return [settle], ""
+    return actions, "" if actions else why
+
+
+def _by_own(
+    row: Row,
+    case: Case,
+    quote: Quote,
+    limit: int,
+    least: int,
+    below: str,
+    world: World,
+    policy: Policy,
+    tried: Tried,
+) -> tuple[list[Action], str]:
+    if not policy.use_own:
+        return [], ""
+    keeper, market = world.keeper, case.market
+    if keeper is None or keeper.row.cash == 0:
+        return [], "the keeper has no cash of its own in the engine"
+    if keeper.row.account == row.account:
+        return [], "it is the keeper's own account"
+    change = sgn(case.size) * limit
+    q = own_capacity(keeper, market, change, world.risk, policy.headroom)
+    if q < limit:
+        q = case.slice_at(q, case.price)
+    if q < least:
+        return [], f"the keeper's margin does not reach in market {market.market}"
+    part = "the largest slice" if q == quote.size else "a slice"
+    action = Action(
+        Kind.TAKEOVER,
+        row.account,
+        f"{below}; {part} at {quote_text(case.price)} pays {quote_text(case.penalty(q) // 2)}",
+        market=market.market,
+        size=q,
+        price=case.price,
+    )
+    if action.key in tried:
+        return [], f"the takeover in market {market.market} was refused"
+    return [action], ""
+
+
+# ---- settlement and chores -----------------------------------------------------------------------
+
+
+def to_settle(
+    rows: Iterable[Row], settled_at: Mapping[int, int], now: int, policy: Policy
+) -> list[Row]:
+    """The accounts whose arrears or claims are worth a settlement; asks for nothing but rows."""
+    if not policy.settle:
+        return []
+    found = []
+    for row in rows:
+        worth = max(row.arrears if row.cash or row.claims else 0, row.claims)
+        if worth < policy.settle_above or worth * 10**4 < policy.settle_share * row.cash:
+            continue
+        if row.held == row.blind or row.is_bankrupt:
+            continue
+        last = settled_at.get(row.account)
+        if last is None or now - last >= policy.settle_every:
+            found.append(row)
+    return found
+
+
+def plan_settlement(rows: Iterable[Row], markets: Mapping[int, MarketView]) -> Plan:
+    """Settle losers first, the largest arrears first; then winners, the largest claims first.
+
+    A winner is left alone while no market it holds has cash, unless a loser is settled before it.
+    """
+    losers: list[Row] = []
+    winners: list[Row] = []
+    for row in rows:
+        (losers if row.arrears >= row.claims else winners).append(row)
+    losers.sort(key=lambda row: (-row.arrears, row.account))
+    winners.sort(key=lambda row: (-row.claims, row.account))
+    coming = 0
+    actions = []
+    for row in losers:
+        coming |= row.held
+        reason = f"owes {quote_text(row.arrears)}"
+        actions.append(Action(Kind.SETTLE, row.account, reason))
+    for row in winners:
+        funded = sum(1 << m for m, view in markets.items() if view.cash > 0) | coming
+        if row.held & ~row.blind & funded:
+            reason = f"is owed {quote_text(row.claims)}"
+            actions.append(Action(Kind.SETTLE, row.account, reason))
+    return Plan(actions)
+
+
+def plan_chores(
+    markets: Mapping[int, MarketView],
+    checkpoints: Mapping[int, int],
+    fund_cash: int,
+    fund_claims: int,
+    now: int,
+    policy: Policy,
+) -> Plan:
+    """Collect the fund's claims, let it pay shortfalls, store prices to fall back on.
+
+    `checkpoints` is when the oracle last stored a price of each market.
+    """
+    actions = []
+    payable = any(view.cash for view in markets.values())
+    if policy.settle and payable and fund_claims >= policy.settle_above:
+        reason = f"the fund is owed {quote_text(fund_claims)}"
+        actions.append(Action(Kind.SETTLE, FUND, reason))
+    for market, view in sorted(markets.items()):
+        if view.shortfall and view.allowance and fund_cash:
+            reason = f"shortfall {quote_text(view.shortfall)}, fund {quote_text(fund_cash)}"
+            actions.append(Action(Kind.COVER, 0, reason, market=market))
+    old = [
+        market
+        for market, view in sorted(markets.items())
+        if view.is_fresh and now - checkpoints.get(market, 0) >= policy.checkpoint_age
+    ]
+    if old:
+        mask = sum(1 << market for market in old)
+        reason = f"last good price of market {_markets(old)} is old"
+        actions.append(Action(Kind.CHECKPOINT, 0, reason, market=mask))
+    return Plan(actions)
+
+
+def _markets(numbers: Sequence[int]) -> str:
+    return ", ".join(map(str, sorted(numbers)))

@@ -1,0 +1,193 @@
+"""From the contracts to what the decisions see: one place that knows the lens's structs.
+
+Works on both routes of `plimsoll.protocol`, in process and through ape. Accounts come in pages, and
+what seldom changes (the margin formula's parameters) is kept for a while.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Protocol
+
+from plimsoll.keeper.slices import RiskBook
+from plimsoll.keeper.types import Holding, Leg, MarketView, Quote, Row
+from plimsoll.reference.margin import Globals, Risk
+from plimsoll.reference.numbers import MARKETS, RHO
+
+#: Accounts in one call of the lens.
+PAGE = 500
+#: For how long (seconds on chain) the parameters of the margin formula are taken as known.
+PARAMETERS_AGE = 3_600
+
+_FRESH = 0
+_REFUSALS = {
+    1: "not listed",
+    2: "no position",
+    3: "no fresh price",
+    4: "the account is healthy",
+    5: "the account is bankrupt",
+    6: "no slice is allowed",
+}
+
+
+class Deployment(Protocol):
+    """What the keeper needs of `plimsoll.protocol.Plimsoll`."""
+
+    @property
+    def backend(self) -> Any:
+        """The chain: `now()`, `block_number()`, `code(address)`."""
+
+    @property
+    def engine(self) -> Any:
+        """The engine."""
+
+    @property
+    def lens(self) -> Any:
+        """The lens."""
+
+    @property
+    def oracle(self) -> Any:
+        """The price oracle."""
+
+    @property
+    def risk(self) -> Any:
+        """The risk model."""
+
+
+class Reader:
+    """Reads rows, holdings, markets and quotes; answers the order book's questions."""
+
+    def __init__(self, plimsoll: Deployment) -> None:
+        """Take the deployment; nothing is read yet."""
+        self._p = plimsoll
+        self._risk: RiskBook | None = None
+        self._risk_time = 0
+
+    def now(self) -> int:
+        """The chain's time."""
+        return int(self._p.backend.now())
+
+    # ---- accounts --------------------------------------------------------------------------------
+
+    def rows(self, accounts: Iterable[int]) -> list[Row]:
+        """Health of the accounts, one call a page."""
+        ids = list(accounts)
+        found: list[Row] = []
+        for at in range(0, len(ids), PAGE):
+            found += [Row(*row[:9]) for row in self._p.lens.accounts(ids[at : at + PAGE])]
+        return found
+
+    def row(self, account: int) -> Row:
+        """Health of one account."""
+        return self.rows([account])[0]
+
+    def holding(self, row: Row) -> Holding:
+        """The account with its legs."""
+        if not row.held:
+            return Holding(row, {})
+        legs = {
+            int(leg.market): Leg(
+                market=leg.market,
+                size=leg.size,
+                pnl=leg.pnl,
+                price=leg.price,
+                is_fresh=leg.status == _FRESH,
+                is_live=leg.live,
+            )
+            for leg in self._p.lens.positions(row.account)
+        }
+        return Holding(row, legs)
+
+    def quotes(self, holding: Holding) -> dict[int, Quote]:
+        """The largest takeover of every leg that has a position and a fresh price."""
+        found: dict[int, Quote] = {}
+        for market, leg in holding.legs.items():
+            if leg.size and leg.is_fresh:
+                quote = self._p.lens.takeover_quote(holding.row.account, market)
+                found[market] = Quote(
+                    market=market,
+                    size=quote.size,
+                    penalty=quote.penalty,
+                    reward=quote.to_liquidator,
+                    refusal=_REFUSALS.get(quote.reason, ""),
+                )
+        return found
+
+    # ---- markets ---------------------------------------------------------------------------------
+
+    def markets(self) -> dict[int, MarketView]:
+        """Every listed market."""
+        views = list(self._p.lens.markets())
+        now = self.now()
+        if self._risk is None or now - self._risk_time >= PARAMETERS_AGE:
+            self._risk, self._risk_time = self._read_risk(views), now
+        else:
+            self._risk = RiskBook(_risks(views), self._risk.params, self._risk.rho)
+        return {int(view.market): _market(view) for view in views}
+
+    def risk(self) -> RiskBook:
+        """The margin formula with the parameters of now (or of up to an hour ago)."""
+        if self._risk is None:
+            self.markets()
+        assert self._risk is not None
+        return self._risk
+
+    def fund(self) -> tuple[int, int]:
+        """Cash and claims of the fund."""
+        cash, claims, _ = self._p.engine.fund_state()
+        return int(cash), int(claims)
+
+    def checkpoint_times(self, markets: Iterable[int]) -> dict[int, int]:
+        """When the oracle last stored a price of each market."""
+        return {market: int(self._p.oracle.last_good(market).time) for market in markets}
+
+    def _read_risk(self, views: list[Any]) -> RiskBook:
+        params = self._p.risk.globals()
+        rho = [[RHO * (m == n) for n in range(MARKETS)] for m in range(MARKETS)]
+        listed = [int(view.market) for view in views]
+        for at, m in enumerate(listed):
+            for n in listed[at + 1 :]:
+                rho[m][n] = rho[n][m] = int(self._p.risk.correlation(m, n))
+        return RiskBook(_risks(views), Globals(z=params.z, kappa=params.kappa), rho)
+
+    # ---- orders (plimsoll.orders.OrderState) -----------------------------------------------------
+
+    def filled(self, order_hash: bytes) -> int:
+        """How much of an order is filled."""
+        return int(self._p.engine.filled(order_hash))
+
+    def min_salt(self, account: int) -> int:
+        """The smallest valid salt of an account's orders."""
+        return int(self._p.engine.min_salt(account))
+
+    def is_operator(self, owner: str, operator: str) -> bool:
+        """Whether `operator` may sign for the owner."""
+        return bool(self._p.engine.is_operator(owner, operator))
+
+    def has_code(self, owner: str) -> bool:
+        """Whether the owner is a contract."""
+        return bool(self._p.backend.code(owner))
+
+
+def _market(view: Any) -> MarketView:
+    state, config = view.state, view.state.config
+    return MarketView(
+        market=view.market,
+        price=view.price,
+        is_fresh=view.status == _FRESH,
+        cash=state.cash,
+        shortfall=state.shortfall,
+        allowance=state.allowance,
+        min_notional=config.min_notional,
+        max_notional=config.max_notional,
+        band=config.band,
+        penalty_min=config.penalty_min,
+        penalty_max=config.penalty_max,
+        maker_fee=config.maker_fee,
+        reduce_only=config.reduce_only,
+    )
+
+
+def _risks(views: Iterable[Any]) -> Mapping[int, Risk]:
+    # the struct's fields stand in the order of `Risk`'s
+    return {int(view.market): Risk(*view.params) for view in views}

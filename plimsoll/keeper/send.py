@@ -1,0 +1,144 @@
+"""Effects: one action becomes one call, what it did a result. Nothing is decided here."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from plimsoll.keeper.read import Deployment
+from plimsoll.keeper.types import Action, Kind
+from plimsoll.protocol.errors import ProtocolError, Refused
+
+log = logging.getLogger("plimsoll.keeper")
+
+#: The state has moved on since it was read: the work is done, or not needed any more.
+_MOOT = frozenset(
+    {
+        "cover: nothing to pay",
+        "liquidation: account bankrupt",
+        "liquidation: account is healthy",
+        "orders: cancelled",
+        "orders: expired",
+        "orders: overfilled",
+        "resolve: account is solvent",
+        "resolve: nothing to do",
+    }
+)
+
+
+class Outcome(StrEnum):
+    """What became of an action."""
+
+    DONE = "done"
+    PLANNED = "planned"  # a dry run
+    MOOT = "moot"  # not needed any more
+    REFUSED = "refused"  # this choice does not work, another may
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """An action and what became of it; `reward` in quote WAD, `gas` in units."""
+
+    action: Action
+    outcome: Outcome
+    detail: str = ""
+    gas: int = 0
+    reward: int = 0
+    txn_hash: str = ""
+
+
+class Sender:
+    """Sends with one account, and names where rewards go."""
+
+    def __init__(self, plimsoll: Deployment, account: Any, keeper: int) -> None:
+        """`keeper` is the engine account of `account`: it takes over, and it is credited."""
+        self._p = plimsoll
+        self._account = account
+        self.keeper = keeper
+
+    def send(self, action: Action) -> Result:
+        """Send one action and wait for it. Never raises for what the network or a contract did."""
+        try:
+            receipt = self._call(action)
+        except Refused as error:
+            outcome = _judge(action, error.reason)
+            log.log(
+                logging.ERROR if outcome is Outcome.FAILED else logging.INFO,
+                "%s: %s (%s)",
+                action.kind,
+                error,
+                action.reason,
+            )
+            return Result(action, outcome, error.reason or "reverted without a reason")
+        except ProtocolError as error:
+            log.error("%s: %s (%s)", action.kind, error, action.reason)  # noqa: TRY400, told in full
+            return Result(action, Outcome.FAILED, str(error))
+        except Exception as error:
+            # a provider's, a wallet's, a connection's: whatever it is, the others go on
+            log.exception("%s was not sent (%s)", action.kind, action.reason)
+            return Result(action, Outcome.FAILED, f"{type(error).__name__}: {error}")
+        return Result(
+            action,
+            Outcome.DONE,
+            gas=int(receipt.gas_used),
+            reward=_reward(action, receipt),
+            txn_hash=str(receipt.txn_hash),
+        )
+
+    def _call(self, action: Action) -> Any:
+        engine, sender = self._p.engine, self._account
+        match action.kind:
+            case Kind.RESOLVE:
+                return engine.resolve(
+                    action.account, action.market, self._credited(action), sender=sender
+                )
+            case Kind.TAKEOVER:
+                return engine.takeover(
+                    action.account, action.market, action.size, self.keeper, sender=sender
+                )
+            case Kind.ORDER:
+                offer = action.offer
+                if offer is None or offer.signed is None:
+                    raise ProtocolError("the action has no signed order; refresh the order book")
+                return engine.takeover_by_order(
+                    offer.signed.order.as_tuple(),
+                    offer.signed.signature,
+                    action.account,
+                    action.size,
+                    self._credited(action),
+                    sender=sender,
+                )
+            case Kind.SETTLE:
+                return engine.settle(action.account, sender=sender)
+            case Kind.COVER:
+                return engine.cover(action.market, sender=sender)
+            case Kind.CHECKPOINT:
+                return self._p.oracle.checkpoint(action.market, sender=sender)
+
+    def _credited(self, action: Action) -> int:
+        """Who gets the reward: the keeper, or its next account where it takes part itself."""
+        parts = {action.account, action.offer.account if action.offer else 0}
+        account = self.keeper
+        while account in parts:
+            account += 1
+        return account
+
+
+def _judge(action: Action, reason: str) -> Outcome:
+    if reason in _MOOT:
+        return Outcome.MOOT
+    if action.kind in (Kind.ORDER, Kind.TAKEOVER):
+        return Outcome.REFUSED
+    return Outcome.FAILED
+
+
+def _reward(action: Action, receipt: Any) -> int:
+    """What the keeper got, as the events say."""
+    if action.kind in (Kind.ORDER, Kind.TAKEOVER):
+        return sum(int(event["to_worker"]) for event in receipt.events("TakenOver"))
+    if action.kind is Kind.RESOLVE:
+        return sum(int(event["reward"]) for event in receipt.events("Resolved"))
+    return 0

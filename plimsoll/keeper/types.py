@@ -1,0 +1,220 @@
+"""What a keeper sees, and what it may do about it. Amounts are integers in WAD (1e18)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from fractions import Fraction
+from typing import Any
+
+from plimsoll.keeper.slices import RiskBook
+from plimsoll.orders.book import Offer
+
+#: The fund's account: it has claims like any other and is settled like any other.
+FUND = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One account's health at the prices of now; dead legs at their last good price."""
+
+    account: int
+    cash: int
+    held: int  # bitmap of markets
+    equity: int
+    initial_equity: int
+    maintenance: int
+    initial: int
+    gross: int  # sum of |notional|
+    blind: int  # bitmap: live legs without a fresh price
+
+    @property
+    def arrears(self) -> int:
+        """What the account owes to its markets."""
+        return self.cash - self.initial_equity
+
+    @property
+    def claims(self) -> int:
+        """What its markets owe to the account."""
+        return self.equity - self.initial_equity
+
+    @property
+    def is_bankrupt(self) -> bool:
+        """E < 0, or E = 0 with a live position."""
+        return self.equity < 0 or (self.equity == 0 and self.gross > 0)
+
+    @property
+    def is_liquidatable(self) -> bool:
+        """0 < E < MM."""
+        return 0 < self.equity < self.maintenance
+
+    @property
+    def health(self) -> Fraction | None:
+        """E / MM; None without a margin."""
+        return Fraction(self.equity, self.maintenance) if self.maintenance else None
+
+
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """An account's part in one market, marked at `price`."""
+
+    market: int
+    size: int  # live, signed
+    pnl: int  # marked
+    price: int
+    is_fresh: bool
+    is_live: bool = True  # whether it has a position in the running epoch
+
+    @property
+    def is_payable(self) -> bool:
+        """Whether a claim of this leg may be paid or assigned."""
+        return self.is_fresh or not self.is_live
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """An account with its legs."""
+
+    row: Row
+    legs: Mapping[int, Leg]
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """What a takeover in one market would be: the largest allowed slice and what it pays."""
+
+    market: int
+    size: int  # 0: none is allowed
+    penalty: int = 0
+    reward: int = 0  # the liquidator's part
+    refusal: str = ""  # why none is allowed
+
+
+@dataclass(frozen=True, slots=True)
+class MarketView:
+    """A market with its price and its configuration."""
+
+    market: int
+    price: int
+    is_fresh: bool
+    cash: int
+    shortfall: int
+    allowance: int
+    min_notional: int
+    max_notional: int
+    band: int  # 1e5
+    penalty_min: int  # 1e5
+    penalty_max: int  # 1e5
+    maker_fee: int  # 1e6
+    reduce_only: bool
+
+
+def short(account: int) -> str:
+    """An account's name for people: the ends of its owner's address and its index."""
+    if account >> 96 == 0:
+        return {1: "fund", 2: "treasury"}.get(account, str(account))
+    owner = f"{account >> 96:040x}"
+    index = account & (2**96 - 1)
+    return f"0x{owner[:4]}..{owner[-4:]}" + (f"/{index}" if index else "")
+
+
+class Kind(StrEnum):
+    """What a keeper can do."""
+
+    RESOLVE = "resolve"
+    ORDER = "takeover by order"
+    TAKEOVER = "takeover"
+    SETTLE = "settle"
+    COVER = "cover"
+    CHECKPOINT = "checkpoint"
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One call, and why. `market` is a bitmap for a checkpoint and -1 where none is meant."""
+
+    kind: Kind
+    account: int
+    reason: str
+    market: int = -1
+    size: int = 0
+    price: int = 0
+    offer: Offer | None = None
+
+    @property
+    def key(self) -> tuple[Any, ...]:
+        """What tells this choice from others: a refused one is not tried again in the tick."""
+        return (self.kind, self.account, self.market, self.offer and self.offer.order_hash)
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """An account in trouble for which nothing can be done now, and why."""
+
+    account: int
+    reason: str
+
+    def __str__(self) -> str:
+        """The account's short name and the reason."""
+        return f"{short(self.account)}: {self.reason}"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """An ordered list of choices, best first, and what has to be left."""
+
+    actions: Sequence[Action] = ()
+    left: Sequence[Left] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """How the keeper chooses.
+
+    `prefer`: "orders" closes against signed orders first and takes the rest itself, "own" the other
+    way round. `headroom` is in 1e4: the keeper's initial equity stays above its initial margin by
+    this share of the margin. A position is taken over in slices of at least `minimum_slice` (quote)
+    unless the whole is smaller. An account is settled when its arrears or claims are at least
+    `settle_above` (quote) and at least `settle_share` (1e4) of its cash, at most once in
+    `settle_every` seconds. Shortfalls, the fund and checkpoints are looked at every `chores_every`
+    seconds.
+    """
+
+    prefer: str = "orders"
+    use_own: bool = True
+    use_orders: bool = True
+    headroom: int = 1_000
+    minimum_slice: int = 10 * 10**18
+    orders_per_leg: int = 8
+    steps_per_account: int = 24
+    passes: int = 3
+    settle: bool = True
+    settle_above: int = 100 * 10**18
+    settle_share: int = 5_000
+    settle_every: int = 600
+    chores_every: int = 600
+    checkpoint_age: int = 3_600
+    account_index: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse what makes no sense."""
+        if self.prefer not in ("orders", "own"):
+            raise ValueError(f"prefer is {self.prefer!r}; it is 'orders' or 'own'")
+        if self.steps_per_account < 1 or self.passes < 1:
+            raise ValueError("steps_per_account and passes are at least 1")
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What a decision about one account needs besides the account itself.
+
+    `offers` are the usable orders by (market, whether they buy), best price first. `makers` are the
+    accounts behind them. `keeper` is None when the keeper has no account in the engine.
+    """
+
+    markets: Mapping[int, MarketView]
+    risk: RiskBook
+    keeper: Holding | None = None
+    offers: Mapping[tuple[int, bool], Sequence[Offer]] = field(default_factory=dict)
+    makers: Mapping[int, Holding] = field(default_factory=dict)

@@ -1,0 +1,342 @@
+"""A deployed protocol: its contracts, names for its markets and accounts, typed calls."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from eth_utils.address import to_checksum_address
+
+from plimsoll.protocol.backend import Backend, address_of
+from plimsoll.protocol.contract import Contract, Receipt
+from plimsoll.protocol.errors import BackendError, RecordError
+from plimsoll.protocol.orders import Domain, Order, SignedOrder, sign_order
+from plimsoll.protocol.record import Record
+
+WAD = 10**18
+FUND, TREASURY = 1, 2
+#: status of a feed
+FRESH, STALE, DIVERGED, INVALID = 0, 1, 2, 3
+_UNLIMITED = 2**256 - 1
+#: key in the record -> the artifacts whose functions the contract has
+KINDS: dict[str, tuple[str, ...]] = {
+    "token": ("TestToken",),
+    "oracle": ("PriceOracle",),
+    "risk": ("RiskModel",),
+    "admin": ("MarginEngineAdmin",),
+    "extension": ("MarginEngineExt",),
+    "engine": ("MarginEngine", "MarginEngineExt", "MarginEngineAdmin"),
+    "fund": ("InsuranceFund",),
+    "lens": ("MarginLens",),
+}
+
+
+def account_id(owner: Any, index: int = 0) -> int:
+    """Return the id of an account (MRG-7); `owner` is an account, a contract or an address."""
+    if not 0 <= index < 2**96:
+        raise ValueError(f"index {index} does not fit 96 bits")
+    return (int(address_of(owner), 16) << 96) | index
+
+
+def owner_of(account: int) -> str:
+    """Return the address that owns an account; the house accounts' is zero."""
+    return str(to_checksum_address((account >> 96).to_bytes(20, "big")))
+
+
+def index_of(account: int) -> int:
+    """Return the index of an account among its owner's."""
+    return account & (2**96 - 1)
+
+
+def wad(amount: Decimal | int | str) -> int:
+    """Return a human amount as WAD. Raises ValueError when it has more than 18 decimals."""
+    return _scaled(amount, 18)
+
+
+def _scaled(amount: Decimal | int | str, places: int) -> int:
+    exact = Fraction(Decimal(amount)) * 10**places
+    if exact.denominator != 1:
+        raise ValueError(f"{amount} has more than {places} decimals; round it first")
+    return int(exact)
+
+
+@dataclass(frozen=True)
+class MarketInfo:
+    """A market of the deployment. `feed` is what the oracle reads; `aggregator` is the mock behind
+    it on a local network, whose price anyone sets."""
+
+    name: str
+    number: int
+    feed: Contract
+    aggregator: Contract | None
+    feed_decimals: int
+
+
+class Plimsoll:
+    """The contracts of one deployment. `engine` has the functions of both its code contracts.
+
+    Accounts are ids (`account_id(owner, index)`), markets are names or numbers, amounts are what
+    the contracts take: token units in deposit and withdraw, WAD elsewhere. `sender` is an account
+    of the backend. Every call raises Refused when the contract does.
+    """
+
+    def __init__(self, backend: Backend, record: Record) -> None:
+        """Use `connect` or `deploy`, which check the record against the chain."""
+        self.backend = backend
+        self.record = record
+        self.token = self._contract("token")
+        self.oracle = self._contract("oracle")
+        self.risk = self._contract("risk")
+        self.admin = self._contract("admin")
+        self.extension = self._contract("extension")
+        self.engine = self._contract("engine")
+        self.fund = self._contract("fund")
+        self.lens = self._contract("lens")
+        self.markets = {
+            name: self._market(name, kept) for name, kept in record.plan["markets"].items()
+        }
+        self._numbers = {market.number: name for name, market in self.markets.items()}
+
+    def _contract(self, key: str) -> Contract:
+        address = self.record.address(key)
+        if address is None:
+            raise RecordError(
+                f"the record has no {key} yet: the deployment is unfinished; run it again with the "
+                "same plan and account"
+            )
+        parts = [self.backend.artifact(name) for name in KINDS[key]]
+        return self.backend.at(address, *parts, label=parts[0].name)
+
+    def _market(self, name: str, kept: dict[str, Any]) -> MarketInfo:
+        backend, mock = self.backend, isinstance(kept["feed"], dict)
+        where = str(self.record.address(f"feed {name}")) if mock else kept["feed"]
+        feed = backend.at(where, backend.artifact("FeedProxy"), label=f"feed {name}")
+        if not mock:
+            return MarketInfo(name, int(kept["number"]), feed, None, int(feed.decimals()))
+        aggregator = backend.at(
+            str(self.record.address(f"aggregator {name}")),
+            backend.artifact("MockAggregator"),
+            label=f"aggregator {name}",
+        )
+        return MarketInfo(
+            name, int(kept["number"]), feed, aggregator, int(kept["feed"]["decimals"])
+        )
+
+    # -- names -------------------------------------------------------------------------------------
+
+    @property
+    def feeds(self) -> dict[str, Contract]:
+        """Market name -> what sets its price on a local network, else what tells it."""
+        return {name: market.aggregator or market.feed for name, market in self.markets.items()}
+
+    @cached_property
+    def decimals(self) -> int:
+        """Decimals of the quote token."""
+        return int(self.token.decimals())
+
+    @property
+    def scale(self) -> int:
+        """Quote WAD in a unit of the token."""
+        return int(10 ** (18 - self.decimals))
+
+    @property
+    def domain(self) -> Domain:
+        """Where this engine's orders are valid."""
+        return Domain(self.backend.chain_id, self.engine.address)
+
+    def number(self, market: str | int) -> int:
+        """Return a market's number. Raises ValueError for an unknown name."""
+        if isinstance(market, int):
+            return market
+        if market not in self.markets:
+            raise ValueError(f"no market {market!r}; there are {', '.join(self.markets)}")
+        return self.markets[market].number
+
+    def name(self, number: int) -> str:
+        """Return a market's name; its number as text when the plan has none."""
+        return str(self._numbers.get(number, number))
+
+    def account_id(self, owner: Any, index: int = 0) -> int:
+        """Return the id of an owner's account."""
+        return account_id(owner, index)
+
+    def owner_of(self, account: int) -> str:
+        """Return the address that owns an account."""
+        return owner_of(account)
+
+    def to_token_units(self, quote: Decimal | int | str) -> int:
+        """Return an amount of quote, as people write it, in token units; exact or ValueError."""
+        return _scaled(quote, self.decimals)
+
+    # -- test money and prices ---------------------------------------------------------------------
+
+    def mint(self, receiver: Any, amount: int) -> Receipt:
+        """Make token units on a local network."""
+        return _receipt(self.token.mint(address_of(receiver), amount))
+
+    def approve(self, *, sender: Any, amount: int = _UNLIMITED) -> Receipt:
+        """Let the engine take the sender's tokens."""
+        return _receipt(self.token.approve(self.engine.address, amount, sender=sender))
+
+    def set_price(
+        self, market: str | int, price: Decimal | int | str, *, sender: Any = None
+    ) -> Receipt:
+        """Set a mock feed, quote per base; the feed's own decimals must hold it."""
+        info = self.markets[self.name(self.number(market))]
+        if info.aggregator is None:
+            raise BackendError(f"the feed of {info.name} is a real one; nobody sets its price")
+        answer = _scaled(price, info.feed_decimals)
+        return _receipt(info.aggregator.set_answer(answer, sender=sender))
+
+    # -- custody and settlement --------------------------------------------------------------------
+
+    def deposit(self, account: int, amount: int, *, sender: Any) -> Receipt:
+        """Pay token units into an account; the sender has approved the engine."""
+        return _receipt(self.engine.deposit(account, amount, sender=sender))
+
+    def withdraw(self, account: int, amount: int, *, sender: Any, receiver: Any = None) -> Receipt:
+        """Take token units out, to the owner unless `receiver` says otherwise."""
+        to = owner_of(account) if receiver is None else address_of(receiver)
+        return _receipt(self.engine.withdraw(account, amount, to, sender=sender))
+
+    def set_operator(self, operator: Any, approved: bool = True, *, sender: Any) -> Receipt:
+        """Let somebody trade for all the sender's accounts, or no longer."""
+        return _receipt(self.engine.set_operator(address_of(operator), approved, sender=sender))
+
+    def touch(self, account: int, *, sender: Any = None) -> Receipt:
+        """Mark an account's legs."""
+        return _receipt(self.engine.touch(account, sender=sender))
+
+    def settle(self, account: int, *, sender: Any = None) -> Receipt:
+        """Mark an account, pay its claims, then its arrears."""
+        return _receipt(self.engine.settle(account, sender=sender))
+
+    def cover(self, market: str | int, *, sender: Any = None) -> Receipt:
+        """Let the fund pay a market's shortfall."""
+        return _receipt(self.engine.cover(self.number(market), sender=sender))
+
+    # -- orders ------------------------------------------------------------------------------------
+
+    def sign(self, signer: Any, order: Order) -> SignedOrder:
+        """Return an order signed by an account of the backend."""
+        return sign_order(signer, order, self.domain)
+
+    def fill(self, signed: SignedOrder, account: int, size: int, *, sender: Any) -> Receipt:
+        """Trade `size` (WAD) of an order; `account` is the taker's."""
+        return _receipt(
+            self.engine.fill(
+                signed.order.as_tuple(), signed.signature, account, size, sender=sender
+            )
+        )
+
+    def cancel_order(self, order: Order, *, sender: Any) -> Receipt:
+        """Make an order void."""
+        return _receipt(self.engine.cancel_order(order.as_tuple(), sender=sender))
+
+    def cancel_below(self, account: int, salt: int, *, sender: Any) -> Receipt:
+        """Make all orders of an account with a smaller salt void."""
+        return _receipt(self.engine.cancel_below(account, salt, sender=sender))
+
+    def order_hash(self, order: Order) -> bytes:
+        """Return the engine's digest; `order.digest(domain)` gives it without a call."""
+        return bytes(self.engine.order_hash(order.as_tuple()))
+
+    def filled(self, order: Order | bytes) -> int:
+        """Return how much of an order is filled, WAD; 2**256 - 1 when it is cancelled."""
+        digest = order if isinstance(order, bytes) else order.digest(self.domain)
+        return int(self.engine.filled(digest))
+
+    def min_salt(self, account: int) -> int:
+        """Return the smallest salt of an account's orders that is valid."""
+        return int(self.engine.min_salt(account))
+
+    # -- liquidation -------------------------------------------------------------------------------
+
+    def takeover(
+        self, account: int, market: str | int, size: int, liquidator: int, *, sender: Any
+    ) -> Receipt:
+        """Take a slice of an account below its maintenance margin into one's own (LIQ-2)."""
+        return _receipt(
+            self.engine.takeover(account, self.number(market), size, liquidator, sender=sender)
+        )
+
+    def takeover_by_order(
+        self, signed: SignedOrder, account: int, size: int, keeper: int, *, sender: Any
+    ) -> Receipt:
+        """Close a slice of such an account against an order; `keeper` gets the reward (LIQ-3)."""
+        return _receipt(
+            self.engine.takeover_by_order(
+                signed.order.as_tuple(), signed.signature, account, size, keeper, sender=sender
+            )
+        )
+
+    def resolve(self, account: int, market: str | int, keeper: int, *, sender: Any) -> Receipt:
+        """Close a leg of a bankrupt account (LIQ-4)."""
+        return _receipt(self.engine.resolve(account, self.number(market), keeper, sender=sender))
+
+    # -- views -------------------------------------------------------------------------------------
+
+    def health(self, account: int) -> Any:
+        """Return equity and margin of an account at the prices of now (struct `Health`)."""
+        return self.engine.health(account)
+
+    def wallet(self, account: int) -> tuple[int, int, int]:
+        """Return cash (quote WAD), bitmap of markets held, time of the last reward."""
+        cash, held, rewarded = self.engine.wallet(account)
+        return int(cash), int(held), int(rewarded)
+
+    def position(self, account: int, market: str | int) -> Any:
+        """Return a leg as it is recorded, with its live size (struct `PositionState`)."""
+        return self.engine.position(account, self.number(market))
+
+    def market_state(self, market: str | int) -> Any:
+        """Return a market as it is recorded (struct `MarketState`)."""
+        return self.engine.market_state(self.number(market))
+
+    def fund_state(self) -> tuple[int, int, int]:
+        """Return the fund's cash, its claims, and all markets' shortfall; quote WAD."""
+        cash, claims, shortfall = self.engine.fund_state()
+        return int(cash), int(claims), int(shortfall)
+
+    def price(self, market: str | int) -> tuple[int, int]:
+        """Return a market's price (WAD) and the status of its feed."""
+        price, status = self.oracle.quote(self.number(market))
+        return int(price), int(status)
+
+    def accounts(self, ids: Iterable[int], *, page: int = 250) -> list[Any]:
+        """Return the health of many accounts through the lens, `page` of them in a call."""
+        wanted = list(ids)
+        found: list[Any] = []
+        for start in range(0, len(wanted), page):
+            found += self.lens.accounts(wanted[start : start + page])
+        return found
+
+    def __repr__(self) -> str:
+        return f"<Plimsoll on {self.backend.network}, engine {self.engine.address}>"
+
+
+def _receipt(receipt: Any) -> Receipt:
+    if not isinstance(receipt, Receipt):
+        raise BackendError("the ABI calls this a view; a transaction was expected")
+    return receipt
+
+
+def connect(backend: Backend, record: Record | Path | str) -> Plimsoll:
+    """Return the protocol of a record, after checking that it stands on the backend's chain.
+
+    Raises RecordError when it does not, or when the deployment is unfinished.
+    """
+    if not isinstance(record, Record):
+        record = Record.load(record)
+    if not record.complete:
+        raise RecordError(
+            f"{record.path or 'the record'} is of an unfinished deployment; run it again with the "
+            "same plan and account"
+        )
+    record.check_chain(backend)
+    return Plimsoll(backend, record)

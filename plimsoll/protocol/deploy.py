@@ -1,0 +1,648 @@
+"""Deploy a plan, step by step, so that it can be interrupted and run again.
+
+Every step is recorded when it is done. A step that is not recorded first looks whether the chain is
+already as it wants it: what was sent but never recorded is found, not sent twice; a contract whose
+creation was interrupted is looked for at the address it was announced for. At the end everything is
+read back and compared with the plan.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from eth_utils.crypto import keccak
+
+from plimsoll.evm import Artifact
+from plimsoll.protocol.backend import Backend, address_of
+from plimsoll.protocol.client import KINDS, Plimsoll
+from plimsoll.protocol.contract import Contract, Receipt
+from plimsoll.protocol.errors import (
+    BackendError,
+    DeployError,
+    PlanError,
+    Refused,
+    VerifyError,
+)
+from plimsoll.protocol.plan import MARKETS, WAD, Market, Plan
+from plimsoll.protocol.record import Deployed, Done, Pending, Record
+
+Say = Callable[[str], None]
+
+#: the contracts that have an owner
+_OWNED = ("oracle", "risk", "admin", "engine")
+
+
+@dataclass(frozen=True)
+class Step:
+    """One thing to do. `artifact` is set for the creation of a contract, whose constructor gets
+    what `args` returns; else `done` says whether the chain is as wanted, and `run` makes it so."""
+
+    name: str
+    artifact: str | None = None
+    args: Callable[[], tuple[Any, ...]] = tuple
+    done: Callable[[], bool] = bool
+    run: Callable[[], Receipt | None] = lambda: None
+
+
+class Deployment:
+    """A plan on its way to a chain. `sent` counts the transactions of this run."""
+
+    def __init__(
+        self,
+        backend: Backend,
+        plan: Plan,
+        record: Record | Path | str | None = None,
+        *,
+        sender: Any = None,
+        say: Say | None = None,
+    ) -> None:
+        """Read the record, if there is one, and check that it fits chain, plan and sender.
+
+        `record` is the file to write; None keeps the record in memory. `sender` deploys, by default
+        the backend's own account. Raises PlanError or RecordError.
+        """
+        self.backend = backend
+        self.plan = plan
+        self.sender = backend.deployer if sender is None else sender
+        self.sender_address = address_of(self.sender)
+        self.owner = plan.owner or self.sender_address
+        self.sent = 0
+        self._say = say or (lambda _: None)
+        self._contracts: dict[str, Contract] = {}
+        local = plan.local_only()
+        if local and not backend.is_local:
+            raise PlanError(
+                "the plan",
+                [f"{field}: is for local networks, not for {backend.network}" for field in local],
+            )
+        self.record = self._open(record)
+
+    def _open(self, record: Record | Path | str | None) -> Record:
+        resolved = self.plan.resolved()
+        if isinstance(record, Path | str) and Path(record).exists():
+            record = Record.load(record)
+        if isinstance(record, Record):
+            record.check_chain(self.backend)
+            record.check_plan(resolved)
+            record.check_deployer(self.sender_address)
+            return record
+        return Record(
+            network=self.backend.network,
+            chain_id=self.backend.chain_id,
+            genesis=self.backend.genesis,
+            deployer=self.sender_address,
+            evm_version=self.backend.evm_version,
+            plan=resolved,
+            path=None if record is None else Path(record),
+        )
+
+    # -- running -----------------------------------------------------------------------------------
+
+    def run(self) -> Plimsoll:
+        """Do what is left to do, verify everything, return the protocol.
+
+        Raises DeployError when a step is refused, VerifyError when the chain differs from the plan.
+        """
+        left = self.check()
+        if left:
+            self._say(f"deploying to {self.backend.network}: {len(left)} steps")
+        for number, step in enumerate(left, 1):
+            told = self._perform(step)
+            self._say(f"[{number}/{len(left)}] {step.name}: {told}")
+        plimsoll = Plimsoll(self.backend, self.record)
+        self._say("reading everything back")
+        differences = differences_of(plimsoll, self.plan, owner=self.owner)
+        if differences:
+            raise VerifyError(differences)
+        if not self.record.complete:
+            self.record.complete = True
+            self.record.save()
+        self._say(
+            f"done: {self.sent} transactions sent; verified"
+            if self.sent
+            else "nothing to do: everything is deployed as planned; no transaction was sent"
+        )
+        return plimsoll
+
+    def check(self) -> list[Step]:
+        """Return the steps that are left, after looking for what would be refused; send nothing.
+
+        Raises PlanError or DeployError.
+        """
+        left = self.left()
+        if left:
+            self._preflight()
+        return left
+
+    def left(self) -> list[Step]:
+        """Return the steps that the record does not have."""
+        done = {*self.record.contracts, *self.record.steps}
+        return [step for step in self.steps() if step.name not in done]
+
+    def _perform(self, step: Step) -> str:
+        try:
+            if step.artifact is not None:
+                return self._create(step.name, self.backend.artifact(step.artifact), step)
+            if step.done():
+                self._finish(step.name, None)
+                return "is so already"
+            receipt = step.run()
+        except Refused as error:
+            raise DeployError(
+                f"step {step.name!r} was refused: {error}. What was done before stands in the "
+                "record: remove the cause and run it again"
+            ) from error
+        except BackendError as error:
+            raise DeployError(
+                f"step {step.name!r} did not get through: {error}. Run it again; what was sent "
+                "will be found"
+            ) from error
+        self.sent += receipt is not None
+        self._finish(step.name, receipt)
+        return "done" if receipt is None else receipt.txn_hash
+
+    def _finish(self, name: str, receipt: Receipt | None) -> None:
+        block = self.backend.block_number() if receipt is None else receipt.block
+        self.record.steps[name] = Done(receipt.txn_hash if receipt else "", block)
+        self.record.save()
+
+    def _create(self, name: str, artifact: Artifact, step: Step) -> str:
+        pending = self.record.pending
+        address, txn_hash, block, told = "", "", self.backend.block_number(), "found"
+        if pending is not None and pending.step == name:
+            code = self.backend.code(pending.address)
+            if self.backend.runtime_of(artifact, code) is not None:
+                address = pending.address
+        if not address:
+            self.record.pending = Pending(name, self.backend.next_address(self.sender))
+            self.record.save()
+            made = self.backend.deploy(artifact, *step.args(), sender=self.sender)
+            self.sent += 1
+            address, told = made.address, made.address
+            if made.deployed is not None:
+                txn_hash, block = made.deployed.txn_hash, made.deployed.block
+        self.record.contracts[name] = Deployed(
+            address=address,
+            artifact=artifact.name,
+            code_hash="0x" + keccak(artifact.runtime).hex(),
+            txn_hash=txn_hash,
+            block=block,
+        )
+        self.record.pending = None
+        self.record.save()
+        return told
+
+    # -- what there is to do -----------------------------------------------------------------------
+
+    def steps(self) -> Iterator[Step]:
+        """Yield every step of the plan in order; the names are the record's keys."""
+        plan = self.plan
+        test = plan.token.test
+        if test is not None:
+            yield Step("token", "TestToken", lambda: (test.decimals,))
+        for name, market in plan.markets.items():
+            if market.feed.mock is not None:
+                yield from self._mock_feed(name, market)
+        yield Step("oracle", "PriceOracle")
+        yield Step("risk", "RiskModel", lambda: (plan.risk.units("z"), plan.risk.units("kappa")))
+        yield Step("admin", "MarginEngineAdmin", self._parts)
+        yield Step(
+            "extension",
+            "MarginEngineExt",
+            lambda: (*self._parts(), self._address("admin")),
+        )
+        yield Step(
+            "engine",
+            "MarginEngine",
+            lambda: (self._address("oracle"), self._address("risk"), self._address("extension")),
+        )
+        yield Step(
+            "fund",
+            "InsuranceFund",
+            lambda: (self._address("engine"), plan.fund.name, plan.fund.symbol),
+        )
+        yield Step("lens", "MarginLens", lambda: (self._address("engine"),))
+        for name, market in plan.markets.items():
+            yield self._set_feed(name, market)
+            yield self._set_risk(name, market)
+        yield self._set_correlations()
+        yield self._set_fund()
+        yield from self._seed()
+        for name, market in plan.markets.items():
+            yield self._list(name, market)
+        yield self._set_reward()
+        if self.owner != self.sender_address:
+            for key in _OWNED:
+                yield self._transfer(key)
+
+    def _parts(self) -> tuple[Any, ...]:
+        """What the engine's second and third code contracts are built for."""
+        return (
+            self._address("token"),
+            self._decimals(),
+            self._address("oracle"),
+            self._address("risk"),
+        )
+
+    def _mock_feed(self, name: str, market: Market) -> Iterator[Step]:
+        mock = market.feed.mock
+        if mock is None:
+            return
+        aggregator = f"aggregator {name}"
+        yield Step(aggregator, "MockAggregator", lambda: (mock.decimals, mock.answer()))
+        yield Step(f"feed {name}", "FeedProxy", lambda: (self._address(aggregator),))
+
+    def _feed(self, name: str, market: Market) -> str:
+        return market.feed.address or self._address(f"feed {name}")
+
+    def _set_feed(self, name: str, market: Market) -> Step:
+        number, feed = market.number, market.feed
+
+        def done() -> bool:
+            try:
+                return _feed_of(self._at("oracle").feed(number)) == self._wanted_feed(name, market)
+            except Refused:
+                return False
+
+        def run() -> Receipt:
+            self._freshen(name, market)
+            return self._send(
+                "oracle",
+                "set_feed",
+                number,
+                self._feed(name, market),
+                feed.heartbeat,
+                feed.units("gap"),
+                market.ceiling,
+            )
+
+        return Step(f"set feed {name}", done=done, run=run)
+
+    def _wanted_feed(self, name: str, market: Market) -> tuple[Any, ...]:
+        where = self._feed(name, market)
+        return (where, market.feed.heartbeat, market.feed.units("gap"), market.ceiling)
+
+    def _set_risk(self, name: str, market: Market) -> Step:
+        wanted = market.risk.chain()
+        return Step(
+            f"set risk {name}",
+            done=lambda: _same(self._at("risk").params(market.number), wanted),
+            run=lambda: self._send("risk", "set_market", market.number, wanted),
+        )
+
+    def _set_correlations(self) -> Step:
+        matrix = self.plan.matrix()
+        return Step(
+            "set correlations",
+            done=lambda: not list(_wrong_correlations(self._at("risk"), self.plan)),
+            run=lambda: self._send("risk", "set_correlations", matrix),
+        )
+
+    def _set_fund(self) -> Step:
+        return Step(
+            "set fund",
+            done=lambda: self._at("engine").addresses()[3] == self._address("fund"),
+            run=lambda: self._send("engine", "set_fund", self._address("fund")),
+        )
+
+    def _seed(self) -> Iterator[Step]:
+        me = self.sender_address
+        wanted = self.plan.fund.units("seed")
+
+        def seeded() -> bool:
+            # the first share costs one quote; a stranger's earlier deposit changes that by dust
+            held: int = self._at("fund").balanceOf(self.owner)
+            return held * 100 >= wanted * 99
+
+        if self.plan.token.test is not None:
+            yield Step(
+                "mint seed",
+                done=lambda: seeded() or self._at("token").balanceOf(me) >= self._seed_units(),
+                run=lambda: self._send("token", "mint", me, self._seed_units()),
+            )
+        yield Step(
+            "approve seed",
+            done=lambda: (
+                seeded()
+                or self._at("token").allowance(me, self._address("fund")) >= self._seed_units()
+            ),
+            run=lambda: self._send("token", "approve", self._address("fund"), self._seed_units()),
+        )
+        yield Step(
+            "seed fund",
+            done=seeded,
+            run=lambda: self._send("fund", "deposit", self._seed_units(), self.owner),
+        )
+
+    def _list(self, name: str, market: Market) -> Step:
+        def run() -> Receipt:
+            self._freshen(name, market)
+            return self._send(
+                "engine",
+                "list_market",
+                market.number,
+                market.config.chain(),
+                market.units("allowance"),
+            )
+
+        return Step(
+            f"list {name}",
+            done=lambda: self._at("engine").market_state(market.number).long_a != 0,
+            run=run,
+        )
+
+    def _set_reward(self) -> Step:
+        wanted = self.plan.reward.chain()
+        return Step(
+            "set reward",
+            done=lambda: _same(self._at("engine").reward_rule(), wanted),
+            run=lambda: self._send("engine", "set_reward", wanted),
+        )
+
+    def _transfer(self, key: str) -> Step:
+        return Step(
+            f"transfer {key}",
+            done=lambda: self._at(key).owner() == self.owner,
+            run=lambda: self._send(key, "transfer_ownership", self.owner),
+        )
+
+    # -- helpers -----------------------------------------------------------------------------------
+
+    def _address(self, key: str) -> str:
+        address = self.record.address(key)
+        if address is None:
+            raise AssertionError(f"{key} is used before it is deployed")
+        return address
+
+    def _at(self, key: str) -> Contract:
+        if key not in self._contracts:
+            parts = [self.backend.artifact(name) for name in KINDS.get(key, ("MockAggregator",))]
+            self._contracts[key] = self.backend.at(self._address(key), *parts, label=parts[0].name)
+        return self._contracts[key]
+
+    def _send(self, key: str, function: str, *args: Any) -> Receipt:
+        return self._at(key).methods[function].transact(*args, sender=self.sender)
+
+    def _decimals(self) -> int:
+        test = self.plan.token.test
+        return test.decimals if test is not None else int(self._at("token").decimals())
+
+    def _seed_units(self) -> int:
+        scale = 10 ** (18 - self._decimals())
+        return int(self.plan.fund.units("seed") // scale)
+
+    def _freshen(self, name: str, market: Market) -> None:
+        """Let a mock feed answer anew when it went stale while the deployment was interrupted."""
+        mock = market.feed.mock
+        if mock is None:
+            return
+        aggregator = self._at(f"aggregator {name}")
+        updated = self.backend.at(
+            self._feed(name, market), self.backend.artifact("FeedProxy")
+        ).latestRoundData()[3]
+        if self.backend.now() - updated > market.feed.heartbeat // 2:
+            aggregator.set_answer(mock.answer(), sender=self.sender)
+            self.sent += 1
+
+    def _preflight(self) -> None:
+        """Find what would be refused before anything is sent. Raises PlanError or DeployError."""
+        problems: list[str] = []
+        if self.plan.token.address is not None:
+            problems += self._token_problems(self.plan.token.address)
+        if not problems:
+            decimals = self._decimals_planned()
+            if self.plan.fund.units("seed") % 10 ** (18 - decimals):
+                problems.append(
+                    f"fund.seed: {self.plan.fund.seed} is no whole number of token units; the "
+                    f"token has {decimals} decimals"
+                )
+        buffers = 0
+        for name, market in self.plan.markets.items():
+            try:
+                price = self._first_price(market)
+            except (Refused, BackendError) as error:
+                problems.append(f"markets.{name}.feed.address: is no Chainlink feed here: {error}")
+                continue
+            problem = market.problem_at(price)
+            if problem:
+                problems.append(f"markets.{name}: {problem}")
+            buffers += market.buffer_at(price)
+        if self.plan.fund.units("seed") < buffers:
+            problems.append(
+                f"fund.seed: {self.plan.fund.seed} is below the markets' dust buffers, "
+                f"{buffers / WAD:.6f} quote together; seed more"
+            )
+        if problems:
+            raise PlanError("the plan", problems)
+        if self.plan.token.address is not None and "seed fund" not in self.record.steps:
+            have = self._at("token").balanceOf(self.sender_address)
+            shares = 0
+            if "fund" in self.record.contracts:
+                shares = self._at("fund").balanceOf(self.owner)
+            if not shares and have < self._seed_units():
+                raise DeployError(
+                    f"the fund's seed is {self._seed_units()} token units, but "
+                    f"{self.sender_address} has {have}: send it the rest, or lower fund.seed"
+                )
+
+    def _decimals_planned(self) -> int:
+        test = self.plan.token.test
+        return test.decimals if test is not None else self._decimals()
+
+    def _token_problems(self, address: str) -> list[str]:
+        if not self.backend.code(address):
+            return [f"token.address: no contract stands at {address} on {self.backend.network}"]
+        try:
+            decimals = self._at("token").decimals()
+        except (Refused, BackendError):
+            return [f"token.address: {address} does not tell its decimals; it is no ERC-20 token"]
+        if not 2 <= decimals <= 18:
+            return [f"token.address: has {decimals} decimals; the engine takes 2 to 18"]
+        return []
+
+    def _first_price(self, market: Market) -> int:
+        if market.feed.mock is not None:
+            return market.feed.mock.units("price")
+        address = str(market.feed.address)
+        if not self.backend.code(address):
+            raise BackendError(f"no contract stands at {address}")
+        feed = self.backend.at(address, self.backend.artifact("FeedProxy"), label="feed")
+        answer: int = feed.latestRoundData()[1]
+        decimals: int = feed.decimals()
+        if answer <= 0 or decimals > 18:
+            raise BackendError(f"it answers {answer} with {decimals} decimals")
+        price: int = answer * 10 ** (18 - decimals)
+        return price
+
+
+# ------------------------------------------------------------------------------------ reading back
+
+
+def differences_of(plimsoll: Plimsoll, plan: Plan, *, owner: str) -> list[str]:
+    """Read everything back and return one line for each thing that is not as planned."""
+    return [
+        *_wrong_code(plimsoll),
+        *_wrong_wiring(plimsoll, plan),
+        *_wrong_markets(plimsoll, plan),
+        *_wrong_correlations(plimsoll.risk, plan),
+        *_differ("risk.globals", plimsoll.risk.globals(), plan.risk.chain()),
+        *_differ("engine.reward_rule", plimsoll.engine.reward_rule(), plan.reward.chain()),
+        *(
+            f"{key}.owner is {found}, the plan says {owner}"
+            for key in _OWNED
+            if (found := getattr(plimsoll, key).owner()) != owner
+        ),
+    ]
+
+
+def verify(plimsoll: Plimsoll, plan: Plan) -> None:
+    """Raise VerifyError unless the deployment is what the plan says."""
+    differences = differences_of(plimsoll, plan, owner=plan.owner or plimsoll.record.deployer)
+    if differences:
+        raise VerifyError(differences)
+
+
+def _wrong_code(plimsoll: Plimsoll) -> Iterator[str]:
+    backend, record = plimsoll.backend, plimsoll.record
+    addresses = {key: int(kept.address, 16) for key, kept in record.contracts.items()}
+    token = int(plimsoll.token.address, 16)
+    core = {"valuation.ORACLE": addresses["oracle"], "valuation.RISK": addresses["risk"]}
+    wanted = {
+        "engine": {**core, "EXTENSION": addresses["extension"]},
+        "extension": {
+            **core,
+            "custody.TOKEN": token,
+            "custody.SCALE": plimsoll.scale,
+            "ADMIN": addresses["admin"],
+        },
+        "admin": {**core, "custody.TOKEN": token, "custody.SCALE": plimsoll.scale},
+        "fund": {"ENGINE": addresses["engine"], "TOKEN": token, "SCALE": plimsoll.scale},
+        "lens": {
+            "ENGINE": addresses["engine"],
+            "ORACLE": addresses["oracle"],
+            "RISK": addresses["risk"],
+            "TOKEN": token,
+        },
+    }
+    for key, kept in record.contracts.items():
+        artifact = backend.artifact(kept.artifact)
+        immutables = backend.runtime_of(artifact, backend.code(kept.address))
+        if immutables is None:
+            same = kept.code_hash == "0x" + keccak(artifact.runtime).hex()
+            why = (
+                "the record names a wrong address"
+                if same
+                else "the sources changed since; check out the version that was deployed"
+            )
+            yield f"{key}: the code at {kept.address} is not {kept.artifact}'s: {why}"
+            continue
+        for path, value in wanted.get(key, {}).items():
+            found = _immutable(artifact, immutables, path)
+            if found != value:
+                yield f"{key}: immutable {path} is {found:#x}, it should be {value:#x}"
+
+
+def _immutable(artifact: Artifact, data: bytes, path: str) -> int:
+    entry: Any = artifact.layout["code_layout"]
+    for part in path.split("."):
+        entry = entry[part]
+    return int.from_bytes(data[entry["offset"] : entry["offset"] + 32], "big")
+
+
+def _wrong_wiring(plimsoll: Plimsoll, plan: Plan) -> Iterator[str]:
+    wanted = tuple(
+        part.address for part in (plimsoll.token, plimsoll.oracle, plimsoll.risk, plimsoll.fund)
+    )
+    found = tuple(plimsoll.engine.addresses())
+    names = ("token", "oracle", "risk", "fund")
+    for name, have, want in zip(names, found, wanted, strict=True):
+        if have != want:
+            yield f"engine.addresses: {name} is {have}, it should be {want}"
+    for name, have, want in (
+        ("fund.engine", plimsoll.fund.engine(), plimsoll.engine.address),
+        ("fund.asset", plimsoll.fund.asset(), plimsoll.token.address),
+        ("fund.name", plimsoll.fund.methods["name"](), plan.fund.name),
+        ("fund.symbol", plimsoll.fund.symbol(), plan.fund.symbol),
+    ):
+        if have != want:
+            yield f"{name} is {have}, it should be {want}"
+    for market in plimsoll.markets.values():
+        if market.aggregator is not None:
+            have = market.feed.aggregator()
+            if have != market.aggregator.address:
+                yield f"feed {market.name}: its aggregator is {have}, not the mock"
+
+
+def _wrong_markets(plimsoll: Plimsoll, plan: Plan) -> Iterator[str]:
+    engine, oracle, risk = plimsoll.engine, plimsoll.oracle, plimsoll.risk
+    for name, market in plan.markets.items():
+        where = f"markets.{name}"
+        state = engine.market_state(market.number)
+        if state.long_a == 0:
+            yield f"{where}: is not listed"
+            continue
+        yield from _differ(f"{where}.config", state.config, market.config.chain())
+        if state.allowance_cap != market.units("allowance"):
+            yield (
+                f"{where}.allowance is {state.allowance_cap}, the plan says "
+                f"{market.units('allowance')}"
+            )
+        yield from _differ(f"{where}.risk", risk.params(market.number), market.risk.chain())
+        feed = _feed_of(oracle.feed(market.number))
+        wanted = (
+            plimsoll.markets[name].feed.address,
+            market.feed.heartbeat,
+            market.feed.units("gap"),
+            market.ceiling,
+        )
+        if feed != wanted:
+            yield f"{where}.feed is {feed}, the plan says {wanted}"
+    planned = {market.number for market in plan.markets.values()}
+    for number in set(range(MARKETS)) - planned:
+        if engine.market_state(number).long_a != 0:
+            yield f"market {number} is listed, the plan has none of that number"
+
+
+def _wrong_correlations(risk: Contract, plan: Plan) -> Iterator[str]:
+    matrix = plan.matrix()
+    names = sorted((market.number, name) for name, market in plan.markets.items())
+    for at, (m, one) in enumerate(names):
+        for n, other in names[at + 1 :]:
+            found = risk.correlation(m, n)
+            if found != matrix[m][n]:
+                yield f"correlations.{one}.{other} is {found}, the plan says {matrix[m][n]}"
+
+
+def _feed_of(feed: Any) -> tuple[Any, ...]:
+    return (feed.feed, feed.heartbeat, feed.gap, feed.ceiling)
+
+
+def _same(struct: Any, wanted: dict[str, Any]) -> bool:
+    return all(getattr(struct, name) == value for name, value in wanted.items())
+
+
+def _differ(where: str, struct: Any, wanted: dict[str, Any]) -> Iterator[str]:
+    for name, value in wanted.items():
+        found = getattr(struct, name)
+        if found != value:
+            yield f"{where}.{name} is {found}, the plan says {value}"
+
+
+def deploy(
+    backend: Backend,
+    plan: Plan,
+    record: Record | Path | str | None = None,
+    *,
+    sender: Any = None,
+    say: Say | None = None,
+) -> Plimsoll:
+    """Deploy a plan, or what is left of it, verify it, and return the protocol.
+
+    `record` is the file to continue from and to write; None keeps it in memory. `sender` deploys,
+    by default the backend's own account. `say` gets a line for each step. Raises PlanError,
+    RecordError, DeployError or VerifyError; each says what to do.
+    """
+    return Deployment(backend, plan, record, sender=sender, say=say).run()

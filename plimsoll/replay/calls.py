@@ -1,0 +1,136 @@
+"""State-changing calls as data, and how the reference model takes each of them.
+
+A call names the contract's role and function and has its arguments by name, as the ABI has them,
+with one difference: where the contract gets a signature, the call has the `signer` that it proves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from plimsoll.reference import Config, Model, Order, Reward, Risk
+
+
+class UnknownCallError(Exception):
+    """The model knows no such call, or not with these arguments."""
+
+
+@dataclass(frozen=True)
+class Call:
+    """One state-changing call.
+
+    `accepted` is whether the contract took it; `reason` is why not. `prices` are the feeds' answers
+    at that moment: market -> (WAD, or None for a feed that fails; when it was updated).
+    """
+
+    contract: str  # engine, fund, risk or oracle
+    function: str
+    args: Mapping[str, Any]
+    sender: str
+    time: int
+    accepted: bool = True
+    reason: str = ""
+    basefee: int = 0
+    prices: Mapping[int, tuple[int | None, int]] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """Contract and function."""
+        return f"{self.contract}.{self.function}"
+
+
+def order_of(args: Mapping[str, Any]) -> Order:
+    """Return the model's order of an order's fields."""
+    return Order(
+        account=args["account"],
+        market=args["market"],
+        size=args["size"],
+        price=args["price"],
+        expiry=args["expiry"],
+        salt=args["salt"],
+        reduce_only=args["reduce_only"],
+        taker=args["taker"],
+    )
+
+
+def _config(args: Mapping[str, Any]) -> Config:
+    return Config(**args["config"])
+
+
+def _risk(args: Mapping[str, Any]) -> Risk:
+    params = dict(args["new_params"])
+    return Risk(lam=params.pop("lambda_"), **params)
+
+
+_Apply = Callable[[Model, str, Mapping[str, Any]], Any]
+
+_APPLY: dict[tuple[str, str], _Apply] = {
+    ("engine", "deposit"): lambda m, s, a: m.deposit(s, a["account"], a["amount"]),
+    ("engine", "withdraw"): lambda m, s, a: m.withdraw(s, a["account"], a["amount"], a["receiver"]),
+    ("engine", "set_operator"): lambda m, s, a: m.set_operator(s, a["operator"], a["approved"]),
+    ("engine", "touch"): lambda m, s, a: m.touch(s, a["account"]),
+    ("engine", "settle"): lambda m, s, a: m.settle(s, a["account"]),
+    ("engine", "fill"): lambda m, s, a: m.fill(
+        s, order_of(a["order"]), a["signer"], a["account"], a["size"]
+    ),
+    ("engine", "cancel_order"): lambda m, s, a: m.cancel_order(s, order_of(a["order"])),
+    ("engine", "cancel_below"): lambda m, s, a: m.cancel_below(s, a["account"], a["salt"]),
+    ("engine", "takeover"): lambda m, s, a: m.takeover(
+        s, a["account"], a["market"], a["size"], a["liquidator"]
+    ),
+    ("engine", "takeover_by_order"): lambda m, s, a: m.takeover_by_order(
+        s, order_of(a["order"]), a["signer"], a["account"], a["size"], a["keeper"]
+    ),
+    ("engine", "resolve"): lambda m, s, a: m.resolve(s, a["account"], a["market"], a["keeper"]),
+    ("engine", "cover"): lambda m, s, a: m.cover(s, a["market"]),
+    ("engine", "list_market"): lambda m, s, a: m.list_market(
+        s, a["market"], _config(a), a["allowance_cap"]
+    ),
+    ("engine", "set_market"): lambda m, s, a: m.set_market(s, a["market"], _config(a)),
+    ("engine", "set_allowance"): lambda m, s, a: m.set_allowance(s, a["market"], a["cap"]),
+    ("engine", "set_reward"): lambda m, s, a: m.set_reward(s, Reward(**a["rule"])),
+    ("engine", "set_fund"): lambda m, s, a: m.set_fund(s, a["fund"]),
+    ("fund", "deposit"): lambda m, s, a: m.fund_deposit(s, a["assets"], a["receiver"]),
+    ("fund", "mint"): lambda m, s, a: m.fund_mint(s, a["shares"], a["receiver"]),
+    ("fund", "withdraw"): lambda m, s, a: m.fund_withdraw(
+        s, a["assets"], a["receiver"], a["owner"]
+    ),
+    ("fund", "redeem"): lambda m, s, a: m.fund_redeem(s, a["shares"], a["receiver"], a["owner"]),
+    ("risk", "set_market"): lambda m, s, a: m.set_risk(s, a["market"], _risk(a)),
+    ("risk", "set_correlations"): lambda m, s, a: m.set_correlations(s, a["matrix"]),
+    ("risk", "set_globals"): lambda m, s, a: m.set_globals(s, a["z"], a["kappa"]),
+    ("oracle", "set_feed"): lambda m, s, a: m.set_feed(
+        s, a["market"], a["heartbeat"], a["gap"], a["ceiling"]
+    ),
+    ("oracle", "checkpoint"): lambda m, s, a: m.checkpoint(s, a["mask"]),
+}
+
+
+def is_known(contract: str, function: str) -> bool:
+    """Whether the model takes this call."""
+    return (contract, function) in _APPLY
+
+
+def set_world(model: Model, call: Call) -> None:
+    """Give the model the time, base fee and prices of a call."""
+    model.set_time(call.time)
+    model.set_basefee(call.basefee)
+    for market, (answer, updated_at) in call.prices.items():
+        model.set_answer(market, answer, updated_at)
+
+
+def apply(model: Model, call: Call) -> None:
+    """Give the model a call, in the world as it is set.
+
+    Raises Refused when the rules are against it, UnknownCallError when the call makes no sense.
+    """
+    function = _APPLY.get((call.contract, call.function))
+    if function is None:
+        raise UnknownCallError(f"the model knows no call {call.name}")
+    try:
+        function(model, call.sender, call.args)
+    except (KeyError, TypeError, AttributeError) as error:
+        reason = f"{type(error).__name__} {error}"
+        raise UnknownCallError(f"{call.name} does not fit the model: {reason}") from error

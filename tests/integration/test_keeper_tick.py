@@ -1,0 +1,568 @@
+"""Whole ticks on the embedded chain: what the keeper does to real contracts."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from plimsoll.evm import Account, Chain
+from plimsoll.keeper import Keeper, KeeperError, Kind, Outcome, Policy
+from plimsoll.protocol import (
+    Domain,
+    EvmBackend,
+    Order,
+    SignedOrder,
+    deploy,
+    parse_plan,
+    sign_order,
+)
+
+WAD = 10**18
+UNITS = 10**6
+MARKETS = 3
+PRICE = 2_000
+MARKET = {
+    "feed": {"mock": {"decimals": 8, "price": PRICE}, "heartbeat": 3_600, "gap": "0.01"},
+    "risk": {
+        "sigma": "0.02",
+        "f": "0.05",
+        "g": "0.02",
+        "lambda": "0.01",
+        "depth": 10**9,
+        "c": 1,
+        "penalty_cap": "0.02",
+        "share": 5,
+    },
+    "config": {
+        "oi_cap": 10**6,
+        "min_notional": 10,
+        "max_notional": 10**8,
+        "band": "0.02",
+        "penalty_min": "0.005",
+        "penalty_max": "0.015",
+        "maker_fee": "0.0002",
+        "taker_fee": "0.0005",
+    },
+    "allowance": 10**6,
+}
+PLAN = {
+    "token": {"test": {"decimals": 6}},
+    "risk": {"z": 3, "kappa": "1.5"},
+    "markets": {f"M{m}": {"number": m, **MARKET} for m in range(MARKETS)},
+    "reward": {
+        "minimum": 1,
+        "cap": 50,
+        "gas_units": 300_000,
+        "premium": "0.1",
+        "native_price": 3_000,
+        "interval": 3_600,
+    },
+    "fund": {"seed": 10**6},
+}
+#: settlement and chores have tests of their own
+QUIET = Policy(settle=False, chores_every=10**9, checkpoint_age=10**12)
+
+
+def account_id(account: Account, index: int = 0) -> int:
+    return int(account.address, 16) << 96 | index
+
+
+@dataclass
+class World:
+    """An engine with three markets at 2,000, a funded fund and actors by role."""
+
+    chain: Chain
+    plimsoll: Any
+    feeds: list[Any]
+    salt: int = 0
+    orders: list[SignedOrder] = field(default_factory=list)
+
+    @property
+    def engine(self) -> Any:
+        return self.plimsoll.engine
+
+    def actor(self, name: str, quote: int = 0) -> int:
+        """The account of an actor, with `quote` paid in."""
+        who = self.chain.account(name)
+        if quote:
+            self.plimsoll.token.mint(who.address, quote * UNITS)
+            self.plimsoll.token.approve(self.engine.address, 2**256 - 1, sender=who)
+            self.engine.deposit(account_id(who), quote * UNITS, sender=who)
+        return account_id(who)
+
+    def price(self, market: int, price: float) -> None:
+        self.feeds[market].set_answer(int(price * 10**8))
+
+    def order(self, maker: str, market: int, size: float, price: float, **more: Any) -> SignedOrder:
+        who = self.chain.account(maker)
+        self.salt += 1
+        order = Order(
+            account=account_id(who),
+            market=market,
+            size=int(size * WAD),
+            price=int(price * WAD),
+            expiry=more.pop("expiry", 2**40),
+            salt=more.pop("salt", self.salt),
+            **more,
+        )
+        domain = Domain(self.chain.chain_id, self.engine.address)
+        return sign_order(who, order, domain)
+
+    def trade(self, long: str, short: str, market: int, size: float, price: float = PRICE) -> None:
+        """`long` buys from `short` at `price`."""
+        signed = self.order(short, market, -size, price)
+        buyer = self.chain.account(long)
+        self.engine.fill(
+            signed.order.as_tuple(),
+            signed.signature,
+            account_id(buyer),
+            int(size * WAD),
+            sender=buyer,
+        )
+
+    def keeper(self, *orders: SignedOrder, policy: Policy = QUIET, **more: Any) -> Keeper:
+        return Keeper(self.plimsoll, self.chain.account("keeper"), list(orders), policy, **more)
+
+    def health(self, account: int) -> Any:
+        return self.engine.health(account)
+
+    def identities(self) -> None:
+        """LED-5 for the tokens: nothing has leaked."""
+        held = self.plimsoll.token.balanceOf(self.engine.address) * 10**12
+        cash = sum(self.engine.wallet(a)[0] for a in self.accounts())
+        backing = sum(self.engine.market_state(m).cash for m in range(MARKETS))
+        assert held >= cash + backing
+
+    def accounts(self) -> list[int]:
+        names = ("trader", "rival", "maker", "poor", "keeper", "winner")
+        return [1, 2, *(account_id(self.chain.account(name)) for name in names)]
+
+
+@pytest.fixture(scope="module")
+def base() -> World:
+    backend = EvmBackend(Chain())
+    plimsoll = deploy(backend, parse_plan(PLAN))
+    return World(backend.chain, plimsoll, [plimsoll.feeds[f"M{m}"] for m in range(MARKETS)])
+
+
+@pytest.fixture
+def world(base: World) -> Any:
+    with base.chain.anchor():
+        yield World(base.chain, base.plimsoll, base.feeds)
+
+
+@pytest.fixture
+def crash(world: World) -> Callable[..., int]:
+    """A trader long 10 in market 0 with little margin; the price falls to where E/MM is given."""
+
+    def make(*, health: float, quote: int = 2_000, size: float = 10, markets: int = 1) -> int:
+        trader = world.actor("trader", quote)
+        world.actor("rival", 1_000_000)
+        for market in range(markets):
+            world.trade("trader", "rival", market, size / markets)
+        price = float(PRICE)
+        while True:
+            row = world.health(trader)
+            if row.maintenance == 0 or row.equity < health * row.maintenance:
+                return trader
+            price -= 1
+            for market in range(markets):
+                world.price(market, price)
+
+    return make
+
+
+def test_healthy_accounts_are_left_alone(world: World) -> None:
+    trader = world.actor("trader", 10_000)
+    rival = world.actor("rival", 10_000)
+    world.trade("trader", "rival", 0, 1)
+    report = world.keeper().tick([trader, rival])
+    assert (report.accounts, report.unhealthy, report.results, report.left) == (2, 0, [], [])
+    assert report.ok
+
+
+def test_no_accounts(world: World) -> None:
+    assert world.keeper().tick([]).ok
+
+
+def test_takeover_with_the_keepers_own_account(world: World, crash: Any) -> None:
+    trader = crash(health=0.9)
+    keeper = world.actor("keeper", 100_000)
+    report = world.keeper().tick([trader, keeper])
+    assert report.takeovers == 1
+    assert report.order_liquidations == 0
+    assert report.failed == 0
+    row = world.health(trader)
+    assert row.maintenance <= row.equity
+    assert 4 * row.equity <= 5 * row.maintenance
+    assert world.engine.position(keeper, 0).size == report.results[0].action.size > 0
+    assert report.rewards > 0
+    assert report.gas > 0
+    assert report.left == []
+    world.identities()
+
+
+def test_takeover_by_order_needs_no_capital(world: World, crash: Any) -> None:
+    trader = crash(health=0.9)
+    maker = world.actor("maker", 100_000)
+    mark = world.plimsoll.oracle.quote(0)[0] / WAD
+    good = world.order("maker", 0, 10, mark - 1)
+    report = world.keeper(good).tick([trader, maker])
+    assert report.order_liquidations == 1
+    assert report.takeovers == 0
+    keeper = account_id(world.chain.account("keeper"))
+    assert world.engine.wallet(keeper)[0] == report.rewards == WAD
+    row = world.health(trader)
+    assert row.equity >= row.maintenance
+    assert world.engine.position(maker, 0).size > 0
+
+
+def test_the_best_order_is_used_first(world: World, crash: Any) -> None:
+    trader = crash(health=0.9)
+    world.actor("maker", 100_000)
+    mark = world.plimsoll.oracle.quote(0)[0] / WAD
+    orders = [world.order("maker", 0, 10, mark + d) for d in (-3, 0, -1)]
+    report = world.keeper(*orders).tick([trader])
+    assert report.results[0].action.price == int(mark * WAD)
+    assert report.results[0].outcome is Outcome.DONE
+
+
+def test_an_order_above_the_mark_is_sized_by_what_it_gains(world: World, crash: Any) -> None:
+    trader = crash(health=0.9)
+    world.actor("maker", 1_000_000)
+    mark = world.plimsoll.oracle.quote(0)[0] / WAD
+    report = world.keeper(world.order("maker", 0, 10, mark * 1.015)).tick([trader])
+    assert [r.outcome for r in report.results] == [Outcome.DONE]
+    row = world.health(trader)
+    assert row.maintenance <= row.equity
+    assert 4 * row.equity <= 5 * row.maintenance
+
+
+def test_several_small_orders_and_the_rest_by_own_account(world: World, crash: Any) -> None:
+    trader = crash(health=0.3)
+    world.actor("maker", 1_000_000)
+    keeper = world.actor("keeper", 1_000_000)
+    mark = world.plimsoll.oracle.quote(0)[0] / WAD
+    orders = [world.order("maker", 0, 1, mark - step / 2) for step in range(3)]
+    report = world.keeper(*orders).tick([trader, keeper])
+    assert report.order_liquidations == 3
+    assert report.takeovers == 1
+    assert report.failed == 0
+    row = world.health(trader)
+    assert row.equity >= row.maintenance
+
+
+def test_own_account_first_when_it_is_preferred(world: World, crash: Any) -> None:
+    trader = crash(health=0.9)
+    world.actor("maker", 1_000_000)
+    world.actor("keeper", 1_000_000)
+    mark = world.plimsoll.oracle.quote(0)[0] / WAD
+    policy = Policy(prefer="own", settle=False, checkpoint_age=10**12)
+    report = world.keeper(world.order("maker", 0, 10, mark), policy=policy).tick([trader])
+    assert (report.takeovers, report.order_liquidations) == (1, 0)
+
+
+def test_a_small_keeper_takes_what_its_margin_allows(world: World, crash: Any) -> None:
+    trader = crash(health=0.5)
+    keeper = world.actor("keeper", 300)
+    report = world.keeper().tick([trader])
+    assert report.takeovers >= 1
+    assert report.failed == 0
+    assert world.health(keeper).initial_equity >= world.health(keeper).initial
+    assert report.left[0].account == trader
+    assert "the keeper's margin does not reach" in report.left[0].reason
+
+
+def test_no_capital_and_no_order(world: World, crash: Any) -> None:
+    trader = crash(health=0.9)
+    report = world.keeper().tick([trader])
+    assert report.results == []
+    assert "no usable order in market 0" in report.left[0].reason
+    assert "no cash of its own" in report.left[0].reason
+    assert report.ok
+
+
+def test_a_makers_margin_limits_its_order(world: World, crash: Any) -> None:
+    trader = crash(health=0.9)
+    world.actor("maker", 100_000)
+    poor = world.actor("poor", 20)
+    broke = world.actor("winner")
+    mark = world.plimsoll.oracle.quote(0)[0] / WAD
+    prices = (("winner", mark + 1), ("poor", mark), ("maker", mark - 1))
+    orders = [world.order(maker, 0, 10, price) for maker, price in prices]
+    report = world.keeper(*orders).tick([trader])
+    assert [r.outcome for r in report.results] == [Outcome.DONE] * 2
+    assert [r.action.price for r in report.results] == [int(p * WAD) for _, p in prices[1:]]
+    row = world.health(poor)
+    assert 0 < row.initial <= row.initial_equity < row.initial + WAD // 100
+    assert world.health(broke).held == 0
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    ["expired", "cancelled", "cancelled below", "filled", "for another", "wrong side", "band"],
+)
+def test_orders_that_cannot_be_used_are_not_tried(world: World, crash: Any, spoil: str) -> None:
+    trader = crash(health=0.9)
+    maker = world.actor("maker", 100_000)
+    mark = world.plimsoll.oracle.quote(0)[0] / WAD
+    who = world.chain.account("maker")
+    more: dict[str, Any] = {}
+    if spoil == "expired":
+        more["expiry"] = world.chain.timestamp - 1
+    if spoil == "for another":
+        more["taker"] = who.address
+    size = -10 if spoil == "wrong side" else 0.5 if spoil == "filled" else 10
+    price = mark * 1.1 if spoil == "band" else mark
+    signed = world.order("maker", 0, size, price, **more)
+    if spoil == "cancelled":
+        world.engine.cancel_order(signed.order.as_tuple(), sender=who)
+    if spoil == "cancelled below":
+        world.engine.cancel_below(maker, signed.order.salt + 1, sender=who)
+    if spoil == "filled":
+        rival = world.chain.account("rival")
+        world.engine.fill(
+            signed.order.as_tuple(), signed.signature, account_id(rival), WAD // 2, sender=rival
+        )
+    report = world.keeper(signed).tick([trader])
+    assert report.results == []
+    assert report.left
+
+
+def test_a_forged_order_is_not_tried(world: World, crash: Any) -> None:
+    trader = crash(health=0.9)
+    world.actor("maker", 100_000)
+    mark = world.plimsoll.oracle.quote(0)[0] / WAD
+    forged = SignedOrder(world.order("maker", 0, 10, mark).order, b"\x01" * 65)
+    report = world.keeper(forged).tick([trader])
+    assert report.results == []
+
+
+def test_an_operators_order_is_used(world: World, crash: Any) -> None:
+    trader = crash(health=0.9)
+    world.actor("maker", 100_000)
+    mark = world.plimsoll.oracle.quote(0)[0] / WAD
+    operator = world.chain.account("operator")
+    world.engine.set_operator(operator, True, sender=world.chain.account("maker"))
+    order = world.order("maker", 0, 10, mark).order
+    signed = sign_order(operator, order, Domain(world.chain.chain_id, world.engine.address))
+    report = world.keeper(signed).tick([trader])
+    assert report.order_liquidations == 1
+
+
+def test_a_short_is_liquidated_too(world: World) -> None:
+    trader = world.actor("trader", 2_000)
+    world.actor("rival", 1_000_000)
+    world.trade("rival", "trader", 0, 10)
+    world.price(0, 2_110)
+    maker = world.actor("maker", 100_000)
+    world.actor("keeper", 100_000)
+    report = world.keeper(world.order("maker", 0, -2, 2_111)).tick([trader])
+    assert report.order_liquidations == 1
+    assert report.takeovers == 1
+    assert world.engine.position(maker, 0).size == -2 * WAD
+    row = world.health(trader)
+    assert row.equity >= row.maintenance
+
+
+def test_a_bankrupt_account_is_resolved(world: World, crash: Any) -> None:
+    trader = crash(health=-0.2)
+    report = world.keeper().tick([trader])
+    assert report.resolved == 1
+    assert world.health(trader).held == 0
+    assert report.rewards == WAD
+    assert report.left == []
+    world.identities()
+
+
+def test_several_markets_losing_legs_first(world: World) -> None:
+    trader = world.actor("trader", 3_300)
+    world.actor("rival", 1_000_000)
+    for market in range(3):
+        world.trade("trader", "rival", market, 5)
+    world.price(0, 1_900)
+    world.price(1, 1_400)
+    world.price(2, 2_020)
+    report = world.keeper().tick([trader])
+    done = [r.action for r in report.results]
+    assert [a.kind for a in done] == [Kind.RESOLVE] * 3
+    assert [a.market for a in done] == [1, 0, 2]
+    assert world.health(trader).gross == 0
+
+
+def test_several_legs_until_healthy(world: World, crash: Any) -> None:
+    trader = crash(health=0.2, quote=5_000, size=30, markets=3)
+    world.actor("keeper", 1_000_000)
+    report = world.keeper().tick([trader])
+    assert report.takeovers >= 1
+    assert report.failed == 0
+    row = world.health(trader)
+    assert row.equity >= row.maintenance
+
+
+def test_the_worst_comes_first(world: World) -> None:
+    names = ["trader", "poor", "winner"]
+    world.actor("rival", 1_000_000)
+    accounts = []
+    for name, quote in zip(names, (2_050, 1_950, 2_150), strict=True):
+        accounts.append(world.actor(name, quote))
+        world.trade(name, "rival", 0, 10)
+    world.price(0, 1_800)
+    accounts.append(account_id(world.chain.account("winner")))
+    world.actor("keeper", 1_000_000)
+    report = world.keeper().tick(accounts)
+    assert [r.action.kind for r in report.results] == [Kind.RESOLVE, Kind.TAKEOVER, Kind.TAKEOVER]
+    assert [r.action.account for r in report.results] == [accounts[1], accounts[0], accounts[2]]
+
+
+def test_a_dead_oracle_blocks_its_market_only(world: World) -> None:
+    trader = world.actor("trader", 3_300)
+    world.actor("rival", 1_000_000)
+    world.trade("trader", "rival", 0, 10)
+    world.trade("trader", "rival", 1, 10)
+    world.chain.mine(1, 4_000)
+    world.price(1, 1_800)
+    keeper = world.actor("keeper", 100_000)
+    report = world.keeper().tick([trader])
+    assert {(r.action.market, r.outcome) for r in report.results} == {(1, Outcome.DONE)}
+    assert report.takeovers == 1
+    assert world.health(keeper).held == 0b10
+
+
+def test_a_dead_oracle_leaves_its_leg_of_a_bankrupt_account(world: World) -> None:
+    trader = world.actor("trader", 3_300)
+    world.actor("rival", 1_000_000)
+    world.trade("trader", "rival", 0, 10)
+    world.trade("trader", "rival", 1, 10)
+    world.chain.mine(1, 4_000)
+    world.price(1, 1_500)
+    report = world.keeper().tick([trader])
+    assert [(r.action.kind, r.action.market) for r in report.results] == [(Kind.RESOLVE, 1)]
+    assert "market 0 has no fresh price" in report.left[0].reason
+    world.price(0, 2_000)
+    report = world.keeper().tick([trader])
+    assert [(r.action.kind, r.action.market) for r in report.results] == [(Kind.RESOLVE, 0)]
+    assert world.health(trader).held == 0
+
+
+def test_one_failing_action_does_not_stop_the_others(
+    world: World, crash: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trader = crash(health=-0.2)
+    other = world.actor("poor", 1_000)
+    world.price(0, PRICE)
+    world.trade("poor", "rival", 0, 5)
+    world.price(0, 1_700)
+    keeper = world.keeper()
+    real = keeper.sender._call
+
+    def broken(action: Any) -> Any:
+        if action.account == trader:
+            raise ConnectionError("the node went away")
+        return real(action)
+
+    monkeypatch.setattr(keeper.sender, "_call", broken)
+    report = keeper.tick([trader, other])
+    assert report.failed == 1
+    assert report.resolved == 1
+    assert not report.ok
+    assert world.health(other).held == 0
+    assert "the node went away" in next(
+        r.detail for r in report.results if r.outcome is Outcome.FAILED
+    )
+
+
+def test_winners_are_paid_after_losers(world: World) -> None:
+    loser = world.actor("trader", 5_000)
+    winner = world.actor("winner", 5_000)
+    world.trade("trader", "winner", 0, 20)
+    world.price(0, 1_850)
+    policy = Policy(checkpoint_age=10**12)
+    report = world.keeper(policy=policy).tick([winner, loser])
+    settled = [r.action.account for r in report.results if r.action.kind is Kind.SETTLE]
+    assert settled == [loser, winner]
+    assert world.engine.wallet(winner)[0] >= 7_900 * WAD
+    again = world.keeper(policy=policy)
+    assert again.tick([winner, loser]).settled == 0
+
+
+def test_chores_store_prices_and_cover_shortfalls(world: World) -> None:
+    world.engine.set_allowance(0, 0)
+    trader = world.actor("trader", 2_000)
+    world.actor("rival", 1_000_000)
+    world.trade("trader", "rival", 0, 10)
+    world.trade("rival", "trader", 0, 10, 1_999)
+    policy = Policy(settle=False, checkpoint_age=3_600)
+    keeper = world.keeper(policy=policy)
+    assert keeper.tick([trader]).results == []
+    world.chain.mine(1, 4_000)
+    world.price(0, 2_001)
+    report = keeper.tick([trader])
+    assert [r.action.kind for r in report.results] == [Kind.CHECKPOINT]
+    assert report.results[0].action.market == 0b001
+    assert world.plimsoll.oracle.last_good(0).price == 2_001 * WAD
+
+
+def test_a_dry_run_sends_nothing(world: World, crash: Any) -> None:
+    trader = crash(health=0.9)
+    world.actor("keeper", 100_000)
+    before = world.health(trader)
+    report = world.keeper(dry_run=True).tick([trader])
+    assert [r.outcome for r in report.results] == [Outcome.PLANNED]
+    assert world.health(trader) == before
+
+
+def test_without_an_account_every_tick_is_a_dry_run(world: World, crash: Any) -> None:
+    trader = crash(health=-0.2)
+    report = Keeper(world.plimsoll, None, None, QUIET).tick([trader])
+    assert [r.outcome for r in report.results] == [Outcome.PLANNED]
+
+
+def test_no_list_and_no_watcher(world: World) -> None:
+    with pytest.raises(KeeperError, match="give tick"):
+        world.keeper().tick()
+
+
+def test_the_keepers_own_account_in_trouble(world: World) -> None:
+    keeper = world.actor("keeper", 2_000)
+    world.actor("rival", 1_000_000)
+    world.trade("keeper", "rival", 0, 10)
+    world.price(0, 1_700)
+    report = world.keeper().tick([keeper])
+    assert report.resolved == 1
+    assert world.engine.wallet(keeper + 1)[0] == report.rewards > 0
+
+
+def test_an_idle_tick_is_one_call_and_quick(world: World) -> None:
+    accounts = [world.actor(f"trader {n}", 100 + n) for n in range(200)]
+    keeper = world.keeper()
+    keeper.tick(accounts)
+    calls = 0
+    real = world.plimsoll.lens.accounts
+    spent = 0.0
+
+    def counted(*args: Any) -> Any:
+        nonlocal calls, spent
+        calls += 1
+        started = time.perf_counter()
+        try:
+            return real(*args)
+        finally:
+            spent += time.perf_counter() - started
+
+    plimsoll = SimpleNamespace(backend=world.plimsoll.backend)
+    plimsoll.lens = SimpleNamespace(accounts=counted)
+    plimsoll.engine = SimpleNamespace()
+    keeper.reader._p = plimsoll
+    best = 1.0
+    for _ in range(5):
+        spent, started = 0.0, time.perf_counter()
+        keeper.tick(accounts)
+        best = min(best, time.perf_counter() - started - spent)
+    assert calls == 5
+    assert best < 0.01

@@ -1,0 +1,475 @@
+"""Decisions are pure: rows, legs, quotes and orders in, ordered actions with reasons out."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import pytest
+
+from plimsoll.keeper import decide
+from plimsoll.keeper.slices import Case, RiskBook, largest, maker_capacity, own_capacity
+from plimsoll.keeper.types import (
+    FUND,
+    Holding,
+    Kind,
+    Leg,
+    MarketView,
+    Plan,
+    Policy,
+    Quote,
+    Row,
+    World,
+    short,
+)
+from plimsoll.orders.book import Offer
+from plimsoll.reference.margin import Globals, Risk, notional
+
+WAD = 10**18
+PRICE = 100 * WAD
+RISK = Risk(
+    sigma=2 * 10**10,
+    f=5 * 10**10,
+    g=2 * 10**10,
+    lam=0,
+    depth=10**9,
+    c=0,
+    penalty_cap=2 * 10**10,
+    share=10**12,
+)
+BOOK = RiskBook(dict.fromkeys(range(16), RISK), Globals(z=3 * WAD, kappa=15 * 10**17))
+MARKET = MarketView(
+    market=0,
+    price=PRICE,
+    is_fresh=True,
+    cash=0,
+    shortfall=0,
+    allowance=0,
+    min_notional=10 * WAD,
+    max_notional=10**7 * WAD,
+    band=2_000,
+    penalty_min=500,
+    penalty_max=1_500,
+    maker_fee=0,
+    reduce_only=False,
+)
+TRADER, MAKER, OTHER, KEEPER = (n << 96 for n in (0xA1, 0xB2, 0xC3, 0xD4))
+POLICY = Policy()
+
+
+def leg(market: int = 0, size: int = 0, pnl: int = 0, **more: Any) -> Leg:
+    """Whole units of size and quote."""
+    values = {"price": PRICE, "is_fresh": True, "is_live": size != 0} | more
+    return Leg(market=market, size=size * WAD, pnl=pnl * WAD, **values)
+
+
+def holding(account: int, cash: int, *legs: Leg) -> Holding:
+    """An account with the row that the engine would tell for these legs."""
+    found = {entry.market: entry for entry in legs}
+    x = {m: notional(entry.size, entry.price) for m, entry in found.items() if entry.size}
+    mm, im = BOOK.margin(x)
+    losses = sum(max(0, -entry.pnl) for entry in legs)
+    gains = sum(max(0, entry.pnl) for entry in legs)
+    row = Row(
+        account=account,
+        cash=cash * WAD,
+        held=sum(1 << m for m in found),
+        equity=cash * WAD - losses + gains,
+        initial_equity=cash * WAD - losses,
+        maintenance=mm,
+        initial=im,
+        gross=sum(map(abs, x.values())),
+        blind=sum(1 << m for m, e in found.items() if e.size and not e.is_fresh),
+    )
+    return Holding(row, found)
+
+
+def row(account: int = TRADER, equity: int = 0, maintenance: int = 0, **more: int) -> Row:
+    values = {"cash": 0, "held": 1, "initial_equity": equity, "initial": 0, "gross": maintenance}
+    values |= {"blind": 0} | more
+    return Row(account=account, equity=equity, maintenance=maintenance, **values)
+
+
+def offer(price: float, size: int = 10**6, maker: int = MAKER, **more: Any) -> Offer:
+    values: dict[str, Any] = {"market": 0, "buys": True} | more
+    digest = f"{maker}-{price}-{size}-{values}".encode()
+    return Offer(
+        order_hash=digest,
+        account=maker,
+        size=size * WAD,
+        price=int(price * 10) * WAD // 10,
+        **values,
+    )
+
+
+def world(*offers: Offer, makers: Any = (), keeper: Holding | None = None, **more: Any) -> World:
+    sides: dict[tuple[int, bool], list[Offer]] = {}
+    for entry in offers:
+        sides.setdefault((entry.market, entry.buys), []).append(entry)
+    views = {m: dataclasses.replace(MARKET, market=m, **more) for m in range(4)}
+    return World(views, BOOK, keeper, sides, {maker.row.account: maker for maker in makers})
+
+
+def quoted(subject: Holding, market: int = 0) -> dict[int, Quote]:
+    """The largest slice, by the case's own arithmetic (the lens is compared elsewhere)."""
+    case = Case(subject, dataclasses.replace(MARKET, market=market), BOOK)
+    size = case.slice_at(case.whole, case.price)
+    return {market: Quote(market, size, case.penalty(size), case.penalty(size) // 2)}
+
+
+#: long 100 at 100: notional 10,000, MM 600 (3 sigma), E 450
+SICK = holding(TRADER, 450, leg(size=100))
+RICH = holding(MAKER, 10**6)
+RICH_KEEPER = holding(KEEPER, 10**6)
+
+
+# ---- ranking -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("rows", "order"),
+    [
+        ([], []),
+        ([row(1, 100, 50)], []),
+        ([row(1, 50, 50)], []),
+        ([row(1, 0, 0, gross=0)], []),
+        ([row(1, 40, 50), row(2, 10, 50), row(3, 20, 50)], [2, 3, 1]),
+        ([row(1, 1, 50), row(2, -1, 0, gross=0), row(3, 0, 50)], [2, 3, 1]),
+        ([row(1, -5, 50), row(2, -50, 50)], [2, 1]),
+        # equal health: the smaller id, whatever the size
+        ([row(2, 1, 2), row(1, 10**30, 2 * 10**30)], [1, 2]),
+        # too close for floating point
+        ([row(1, 10**20 + 1, 2 * 10**20), row(2, 10**20, 2 * 10**20)], [2, 1]),
+    ],
+)
+def test_trouble_is_ranked_worst_first(rows: list[Row], order: list[int]) -> None:
+    assert [found.account for found in decide.trouble(rows)] == order
+
+
+# ---- bankrupt ------------------------------------------------------------------------------------
+
+
+def test_bankrupt_losing_legs_first() -> None:
+    subject = holding(
+        TRADER, 0, leg(0, 5, pnl=10), leg(1, 5, pnl=-50), leg(2, 0, pnl=-90), leg(3, 0, pnl=20)
+    )
+    plan = decide.plan_bankrupt(subject, POLICY)
+    assert [(a.kind, a.market) for a in plan.actions] == [
+        (Kind.RESOLVE, 2),
+        (Kind.RESOLVE, 1),
+        (Kind.RESOLVE, 0),
+    ]
+    assert "owes 90.00 in market 2" in plan.actions[0].reason
+    assert not plan.left
+
+
+def test_bankrupt_with_a_dead_feed() -> None:
+    subject = holding(TRADER, 5, leg(0, 5, pnl=-50, is_fresh=False))
+    plan = decide.plan_bankrupt(subject, POLICY)
+    assert not plan.actions
+    assert "market 0 has no fresh price" in plan.left[0].reason
+
+
+def test_arrears_without_a_position_need_no_feed() -> None:
+    subject = holding(TRADER, 0, leg(0, 0, pnl=-50, is_fresh=False))
+    assert decide.plan_bankrupt(subject, POLICY).actions[0].kind is Kind.RESOLVE
+
+
+def test_a_refused_resolve_is_not_planned_again() -> None:
+    subject = holding(TRADER, 0, leg(0, 5, pnl=-50), leg(1, 5))
+    first = decide.plan_bankrupt(subject, POLICY).actions[0]
+    plan = decide.plan_bankrupt(subject, POLICY, {first.key})
+    assert [a.market for a in plan.actions] == [1]
+    both = {first.key, plan.actions[0].key}
+    assert "every resolve was refused" in decide.plan_bankrupt(subject, POLICY, both).left[0].reason
+
+
+# ---- below maintenance margin --------------------------------------------------------------------
+
+
+def plan(subject: Holding, seen: World, policy: Policy = POLICY, tried: Any = ()) -> Plan:
+    return decide.plan_liquidation(subject, quoted(subject), seen, policy, tried)
+
+
+def test_the_case_is_what_the_tests_think() -> None:
+    assert SICK.row.maintenance == 600 * WAD
+    assert SICK.row.is_liquidatable
+
+
+def test_orders_first_then_own_account() -> None:
+    found = plan(SICK, world(offer(100, 5), makers=[RICH], keeper=RICH_KEEPER)).actions
+    assert [a.kind for a in found] == [Kind.ORDER, Kind.TAKEOVER]
+    assert found[0].size == 5 * WAD
+    assert found[0].size + found[1].size <= quoted(SICK)[0].size
+    assert "an order buys at 100.00" in found[0].reason
+
+
+def test_own_account_first() -> None:
+    seen = world(offer(100, 5), makers=[RICH], keeper=RICH_KEEPER)
+    found = plan(SICK, seen, Policy(prefer="own")).actions
+    assert [a.kind for a in found] == [Kind.TAKEOVER]
+    assert found[0].size == quoted(SICK)[0].size
+
+
+@pytest.mark.parametrize(
+    ("switch", "kind"), [("use_own", Kind.ORDER), ("use_orders", Kind.TAKEOVER)]
+)
+def test_a_source_can_be_switched_off(switch: str, kind: Kind) -> None:
+    seen = world(offer(100, 5), makers=[RICH], keeper=RICH_KEEPER)
+    found = plan(SICK, seen, Policy(**{switch: False})).actions  # type: ignore[arg-type]
+    assert [a.kind for a in found] == [kind]
+
+
+def test_no_worse_than_a_takeover() -> None:
+    case = Case(SICK, MARKET, BOOK)
+    limit = (PRICE - PRICE * case.rate // WAD) // WAD  # the last whole price that is good enough
+    good, bad = offer(limit + 1), offer(limit - 1)
+    assert plan(SICK, world(good, makers=[RICH])).actions
+    assert not plan(SICK, world(bad, makers=[RICH])).actions
+
+
+@pytest.mark.parametrize(
+    ("offers", "makers"),
+    [
+        ([offer(100)], []),  # nobody knows the maker
+        ([offer(100, maker=TRADER)], [SICK]),  # its own
+        ([offer(97)], [RICH]),  # out of the band of 2 %
+        ([offer(100)], [holding(MAKER, 0)]),  # no margin
+        ([offer(100, reduce_only=True)], [RICH]),  # has nothing to reduce
+        ([offer(100, 0)], [RICH]),  # nothing left
+    ],
+)
+def test_orders_that_are_passed_over(offers: list[Offer], makers: list[Holding]) -> None:
+    found = plan(SICK, world(*offers, makers=makers))
+    assert not found.actions
+    assert "no" in found.left[0].reason
+
+
+def test_dust_orders_are_passed_over() -> None:
+    dust = dataclasses.replace(offer(100), size=WAD // 1_000)
+    (found,) = plan(SICK, world(dust, offer(99.5), makers=[RICH])).actions
+    assert found.size > WAD
+    assert not plan(SICK, world(dust, makers=[RICH])).actions
+
+
+def test_a_reduce_only_order_closes_its_makers_position_at_most() -> None:
+    maker = holding(MAKER, 10**4, leg(size=-3))
+    found = plan(SICK, world(offer(100, reduce_only=True), makers=[maker])).actions
+    assert [a.size for a in found] == [3 * WAD]
+
+
+def test_a_reduce_only_market_takes_reducing_orders_only() -> None:
+    seen = world(offer(100), makers=[RICH], reduce_only=True)
+    assert not plan(SICK, seen).actions
+    maker = holding(MAKER, 10**4, leg(size=-3))
+    assert plan(SICK, world(offer(100), makers=[maker], reduce_only=True)).actions
+
+
+def test_a_refused_order_gives_way_to_the_next() -> None:
+    first, second = offer(101), offer(100, maker=OTHER)
+    seen = world(first, second, makers=[RICH, holding(OTHER, 10**6)])
+    best = plan(SICK, seen).actions[0]
+    assert best.offer is first
+    assert plan(SICK, seen, tried={best.key}).actions[0].offer is second
+
+
+def test_no_capital_no_orders() -> None:
+    for keeper in (None, holding(KEEPER, 0)):
+        found = plan(SICK, world(keeper=keeper))
+        assert not found.actions
+        assert "no cash of its own" in found.left[0].reason
+
+
+def test_own_slice_stays_within_margin_and_headroom() -> None:
+    keeper = holding(KEEPER, 100)
+    (found,) = plan(SICK, world(keeper=keeper)).actions
+    taken = notional(found.size, PRICE)
+    assert BOOK.margin({0: taken})[1] * 11 <= 100 * WAD * 10
+    assert BOOK.margin({0: taken + WAD})[1] * 11 > 100 * WAD * 10
+
+
+def test_a_keeper_that_is_hedged_by_the_slice_takes_it_all() -> None:
+    keeper = holding(KEEPER, 950, leg(size=-100))
+    assert keeper.row.initial_equity * 10 > keeper.row.initial * 10
+    (found,) = plan(SICK, world(keeper=keeper)).actions
+    assert found.size == quoted(SICK)[0].size
+
+
+def test_the_keepers_own_account_is_not_its_own_liquidator() -> None:
+    found = plan(SICK, world(keeper=SICK))
+    assert "keeper's own account" in found.left[0].reason
+
+
+def test_a_keeper_with_a_dead_leg_only_reduces() -> None:
+    keeper = holding(KEEPER, 10**6, leg(1, 1, is_fresh=False))
+    assert not plan(SICK, world(keeper=keeper)).actions
+    hedged = holding(KEEPER, 10**6, leg(1, 1, is_fresh=False), leg(0, -500))
+    assert plan(SICK, world(keeper=hedged)).actions
+
+
+def test_claims_are_settled_when_free_cash_does_not_pay_for_an_order() -> None:
+    subject = holding(TRADER, 0, leg(0, 100), leg(1, 0, pnl=450))
+    found = plan(subject, world(offer(99.5), makers=[RICH])).actions
+    assert [a.kind for a in found] == [Kind.SETTLE]
+    after = plan(subject, world(offer(99.5), makers=[RICH]), tried={found[0].key})
+    assert not after.actions
+
+
+def test_dead_oracle() -> None:
+    subject = holding(TRADER, 450, leg(size=100, is_fresh=False))
+    found = decide.plan_liquidation(subject, {}, world(keeper=RICH_KEEPER), POLICY)
+    assert not found.actions
+    assert "market 0 has no fresh price" in found.left[0].reason
+
+
+def test_the_lens_says_why_there_is_no_slice() -> None:
+    quotes = {0: Quote(0, 0, refusal="no slice is allowed")}
+    found = decide.plan_liquidation(SICK, quotes, world(keeper=RICH_KEEPER), POLICY)
+    assert "market 0: no slice is allowed" in found.left[0].reason
+
+
+def test_the_leg_that_frees_most_margin_comes_first() -> None:
+    subject = holding(TRADER, 700, leg(0, 20), leg(1, 100))
+    quotes = {0: Quote(0, 20 * WAD), 1: Quote(1, 30 * WAD)}
+    found = decide.plan_liquidation(subject, quotes, world(keeper=RICH_KEEPER), POLICY).actions
+    assert [a.market for a in found] == [1, 0]
+
+
+# ---- slices --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("most", [0, 1, 2, 7, 99, 100])
+def test_largest(most: int) -> None:
+    assert largest(100, lambda q: q <= most) == most
+
+
+def test_a_slice_at_a_better_price_is_smaller() -> None:
+    case = Case(SICK, MARKET, BOOK)
+    at_mark = case.slice_at(case.whole, PRICE)
+    better = case.slice_at(case.whole, 102 * WAD)
+    assert 0 < better < at_mark
+    assert case.allows(better, case.equity_after(better, 102 * WAD))
+    assert not case.allows(better + 10, case.equity_after(better + 10, 102 * WAD))
+
+
+def test_maker_pays_its_loss_and_fee_from_cash() -> None:
+    market = dataclasses.replace(MARKET, maker_fee=10_000)  # 1 %
+    maker = holding(MAKER, 100)
+    q = maker_capacity(maker, market, offer(102), 10**4 * WAD, BOOK)
+    # margin 9 %, loss 2 %, fee 1.02 %
+    assert 100 * WAD * 100 // 1203 // 100 * 99 < q < 100 * WAD * 100 // 1200 // 100 * 101
+
+
+def test_maker_without_margin_may_reduce() -> None:
+    maker = holding(MAKER, 10, leg(size=-100, pnl=0))
+    assert maker.row.initial_equity < maker.row.initial
+    assert maker_capacity(maker, MARKET, offer(100), 40 * WAD, BOOK) == 40 * WAD
+    assert maker_capacity(maker, MARKET, offer(100, buys=False), 40 * WAD, BOOK) == 0
+
+
+def test_positions_have_a_maximum() -> None:
+    small = dataclasses.replace(MARKET, max_notional=500 * WAD)
+    assert own_capacity(RICH_KEEPER, small, 100 * WAD, BOOK, 0) == 5 * WAD
+    assert maker_capacity(RICH, small, offer(100), 100 * WAD, BOOK) == 5 * WAD
+
+
+def test_eight_markets_are_the_most() -> None:
+    full = holding(KEEPER, 10**6, *(leg(m, 1) for m in range(1, 9)))
+    assert own_capacity(full, MARKET, 10 * WAD, BOOK, 0) == 0
+    assert own_capacity(full, dataclasses.replace(MARKET, market=3), 10 * WAD, BOOK, 0) == 10 * WAD
+
+
+# ---- settlement and chores -----------------------------------------------------------------------
+
+
+def owing(account: int, arrears: int, claims: int = 0, cash: int = 100, **more: int) -> Row:
+    return row(
+        account,
+        equity=(cash - arrears + claims) * WAD,
+        cash=cash * WAD,
+        initial_equity=(cash - arrears) * WAD,
+        **more,
+    )
+
+
+def test_losers_are_settled_before_winners() -> None:
+    rows = [owing(1, 0, 500), owing(2, 200, cash=300), owing(3, 250, cash=300), owing(4, 0, 600)]
+    chosen = decide.to_settle(rows, {}, 0, POLICY)
+    found = decide.plan_settlement(chosen, {0: MARKET}).actions
+    assert [a.account for a in found] == [3, 2, 4, 1]
+    assert found[0].reason == "owes 250.00"
+    assert found[-1].reason == "is owed 500.00"
+
+
+def test_a_winner_waits_for_cash_in_its_market() -> None:
+    rows = [owing(1, 0, 500)]
+    assert not decide.plan_settlement(rows, {0: MARKET}).actions
+    funded = dataclasses.replace(MARKET, cash=1)
+    assert decide.plan_settlement(rows, {0: funded}).actions
+    elsewhere = dataclasses.replace(MARKET, market=1, cash=1)
+    assert not decide.plan_settlement(rows, {0: MARKET, 1: elsewhere}).actions
+
+
+@pytest.mark.parametrize(
+    ("entry", "chosen"),
+    [
+        (owing(1, 0, 0), False),
+        (owing(1, 99, 0, cash=150), False),  # below settle_above
+        (owing(1, 100, 0, cash=150), True),
+        (owing(1, 100, 0, cash=201), False),  # below settle_share
+        (owing(1, 150, 0, cash=100, blind=1), False),  # nothing can be marked
+        (owing(1, 500, 0, cash=0), False),  # nothing to pay with (bankrupt)
+        (owing(1, 150, 100, cash=100), True),
+    ],
+)
+def test_who_is_settled(entry: Row, chosen: bool) -> None:
+    assert bool(decide.to_settle([entry], {}, 0, POLICY)) is chosen
+
+
+def test_settlement_has_an_interval() -> None:
+    entry = owing(1, 150)
+    late = owing(1, 80, cash=100)
+    assert not late.is_bankrupt
+    rows = [owing(1, 0, 500)]
+    assert not decide.to_settle(rows, {1: 1_000}, 1_599, POLICY)
+    assert decide.to_settle(rows, {1: 1_000}, 1_600, POLICY)
+    assert not decide.to_settle([entry], {}, 0, Policy(settle=False))
+
+
+def test_chores() -> None:
+    short_one = dataclasses.replace(MARKET, cash=5, shortfall=10, allowance=10)
+    views = {
+        0: short_one,
+        1: dataclasses.replace(short_one, market=1, allowance=0),
+        2: dataclasses.replace(MARKET, market=2, is_fresh=False),
+    }
+    seen = decide.plan_chores(views, {0: 0, 1: 3_000, 2: 0}, 7, 200 * WAD, 4_000, POLICY).actions
+    assert [(a.kind, a.account, a.market) for a in seen] == [
+        (Kind.SETTLE, FUND, -1),
+        (Kind.COVER, 0, 0),
+        (Kind.CHECKPOINT, 0, 0b001),
+    ]
+    assert not decide.plan_chores(views, {0: 4_000, 1: 4_000}, 0, 0, 4_000, POLICY).actions
+
+
+# ---- words ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("amount", "text"),
+    [(0, "0.00"), (1, "0.00"), (1_234_567 * WAD + WAD // 2, "1,234,567.50"), (-WAD, "-1.00")],
+)
+def test_amounts_in_words(amount: int, text: str) -> None:
+    assert decide.quote_text(amount) == text
+
+
+def test_accounts_in_words() -> None:
+    assert short(FUND) == "fund"
+    assert short((0xABCD << 144 | 0x1234) << 96 | 7) == "0xabcd..1234/7"
+
+
+def test_a_policy_that_makes_no_sense() -> None:
+    with pytest.raises(ValueError, match="prefer"):
+        Policy(prefer="luck")
+    with pytest.raises(ValueError, match="at least 1"):
+        Policy(passes=0)

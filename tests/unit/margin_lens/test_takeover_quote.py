@@ -1,0 +1,254 @@
+"""takeover_quote: the largest slice, held against the engine itself (LIQ-2)."""
+
+import contextlib
+import random
+
+import pytest
+
+from plimsoll.evm import Revert
+
+WAD = 10**18
+ALLOWED, NOT_LISTED, NO_POSITION, NOT_FRESH, HEALTHY, BANKRUPT, NO_SLICE = range(7)
+FEES = (200, 500)
+
+
+@pytest.fixture
+def taker(world, liquidator):
+    return world.open_account(liquidator, 0, 10**7)
+
+
+def correlate(world, rho: int) -> None:
+    """The same correlation (1e4) between any two of the first four markets."""
+    matrix = [
+        [10_000 if m == n else rho if max(m, n) < 4 else 0 for n in range(16)] for m in range(16)
+    ]
+    world.risk.set_correlations(matrix)
+
+
+def configure(world, minimum: int, low: int, high: int) -> None:
+    """Minimum notional (whole quote) and penalty rates (1e5) of all markets."""
+    for market in range(4):
+        config = (10**24, minimum * WAD, 10**8 * WAD, 2_000, low, high, *FEES, False)
+        world.engine.set_market(market, config)
+
+
+def sink(world, account: int, draw: random.Random) -> bool:
+    """Move the prices against the account until it is below MM; whether it is still solvent."""
+    prices = [2_000.0] * 4
+    sizes = [world.engine.position(account, market).size for market in range(4)]
+    for _ in range(300):
+        for market in range(4):
+            bias = 0.004 * (sizes[market] < 0) - 0.004 * (sizes[market] > 0)
+            prices[market] *= 1 + draw.uniform(-0.01, 0.01) + bias
+            world.price(market, prices[market])
+        health = world.engine.health(account)
+        if health.equity < health.maintenance:
+            return health.equity > 0
+    return False
+
+
+def check_allowed(world, quote, account, market, liquidator, taker) -> None:
+    """The engine takes exactly this slice, and pays exactly what the quote says."""
+    with world.chain.anchor():
+        cash = world.engine.wallet(taker)[0]
+        event = world.engine.takeover(account, market, quote.size, taker, sender=liquidator).event(
+            "TakenOver"
+        )
+        assert (event.to_worker, event.to_fund) == (quote.to_liquidator, quote.to_fund)
+        assert world.engine.wallet(taker)[0] == cash + quote.cash_to_liquidator
+        health = world.engine.health(account)
+        assert health.equity == quote.equity_after
+        assert health.maintenance == quote.maintenance_after
+
+
+def check_largest(world, quote, account, market, liquidator, taker, draw) -> set[str]:
+    """Nothing larger goes through; the reasons are returned."""
+    whole = abs(world.engine.position(account, market).size)
+    larger = [quote.size + step for step in (1, 2, 10**6, 10**12)]
+    larger += [quote.size * 1_001 // 1_000, whole]
+    if quote.size < whole:
+        larger += [draw.randint(quote.size + 1, whole) for _ in range(8)]
+    reasons = set()
+    for size in larger:
+        if quote.size < size <= whole:
+            reason = world.allowed(account, market, size, liquidator, taker)
+            assert reason, f"{size} is allowed, {quote.size} was said to be the largest"
+            reasons.add(reason)
+    return reasons
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_takeover_quote_random(world, trader, liquidator, taker, seed):
+    """One to four legs, hedged or not, many minima, rates, correlations; one feed may be stale."""
+    draw = random.Random(seed)
+    correlate(world, draw.choice([0, 5_000, 9_000, 9_900]))
+    low = draw.choice([100, 500, 1_500])
+    minimum = draw.choice([10, 100, 500, 1_500, 3_000])
+    configure(world, minimum, low, max(low, draw.choice([500, 1_500, 2_000])))
+    account = world.open_account(trader, seed, draw.choice([1_000, 3_000, 10_000]))
+    sign = draw.choice([1, -1])
+    for market in draw.sample(range(4), draw.randint(1, 4)):
+        size = sign * draw.randint(1, 40) * WAD // draw.choice([1, 2, 7])
+        sign = draw.choice([-sign, -sign, sign])
+        if abs(size) * 2_000 >= minimum * WAD:
+            with contextlib.suppress(Revert):  # below initial margin: one leg less
+                world.trade(trader, account, market, size)
+    if not sink(world, account, draw):
+        pytest.skip("the prices jumped over the zone between zero and MM")
+    if draw.random() < 0.15:
+        prices = [world.oracle.quote(market)[0] / WAD for market in range(4)]
+        world.chain.mine(1, 3_601)
+        stale = draw.randrange(4)
+        for market in range(4):
+            if market != stale:
+                world.price(market, prices[market])
+    for market in range(4):
+        quote = world.lens.takeover_quote(account, market)
+        size = abs(world.engine.position(account, market).size)
+        if quote.reason == ALLOWED:
+            assert quote.whole == (quote.size == size)
+            check_allowed(world, quote, account, market, liquidator, taker)
+            check_largest(world, quote, account, market, liquidator, taker, draw)
+            continue
+        assert quote.size == quote.to_liquidator == quote.to_fund == 0
+        if size:
+            tried = [size, max(1, size // 64), *(draw.randint(1, size) for _ in range(8))]
+            for slice_ in tried:
+                assert world.allowed(account, market, slice_, liquidator, taker)
+
+
+def test_takeover_quote_partial(world, trader, liquidator, taker):
+    """A long of 20 just below MM: the slice ends at TAU, and a wei more is refused for it."""
+    account = world.open_account(trader, 0, 4_000)
+    world.trade(trader, account, 0, 20 * WAD)
+    world.price(0, 1_880)
+    quote = world.lens.takeover_quote(account, 0)
+    assert (quote.reason, quote.whole, quote.price) == (ALLOWED, False, 1_880 * WAD)
+    assert 0 < quote.size < 20 * WAD
+    health = world.engine.health(account)
+    assert (quote.equity, quote.maintenance) == (health.equity, health.maintenance)
+    # at TAU but for the last wei
+    assert 0 <= 1.25 * quote.maintenance_after - quote.equity_after < 10**6
+    # the rate between 0.5 % and 1.5 %, by the shortfall
+    gap = health.maintenance - health.equity
+    assert quote.rate == 5 * 10**15 + 10**16 * gap // health.maintenance
+    assert quote.penalty == -(-quote.size * quote.price * quote.rate // 10**36)
+    assert quote.to_liquidator == quote.penalty // 2
+    assert quote.to_liquidator + quote.to_fund == quote.penalty
+    check_allowed(world, quote, account, 0, liquidator, taker)
+    reasons = check_largest(world, quote, account, 0, liquidator, taker, random.Random(1))
+    assert reasons == {"liquidation: slice too large"}
+
+
+def test_takeover_quote_whole_small_position(world, trader, liquidator, taker):
+    """5a: reaching TAU would leave less than the minimum, so that all of it may go."""
+    configure(world, 1_500, 500, 1_500)
+    account = world.open_account(trader, 0, 200)
+    world.trade(trader, account, 0, WAD)
+    world.price(0, 1_850)
+    quote = world.lens.takeover_quote(account, 0)
+    assert (quote.reason, quote.whole, quote.size) == (ALLOWED, True, WAD)
+    assert quote.maintenance_after == 0
+    check_allowed(world, quote, account, 0, liquidator, taker)
+
+
+def test_takeover_quote_hedge_is_bounded_by_health(world, trader, liquidator, taker):
+    """A hedge may be taken only as far as health does not fall; past its best slice it falls."""
+    correlate(world, 9_000)
+    account = world.open_account(trader, 0, 4_000)
+    world.trade(trader, account, 0, 15 * WAD)
+    world.trade(trader, account, 1, -10 * WAD)
+    draw = random.Random(3)
+    found = set()
+    for price in range(2_000, 1_600, -2):
+        world.price(0, price)
+        health = world.engine.health(account)
+        if health.equity <= 0:
+            break
+        for market in (0, 1):
+            quote = world.lens.takeover_quote(account, market)
+            if quote.reason == ALLOWED:
+                check_allowed(world, quote, account, market, liquidator, taker)
+                if not quote.whole:
+                    found |= check_largest(world, quote, account, market, liquidator, taker, draw)
+            elif quote.reason == NO_SLICE:
+                found.add("none")
+                size = abs(world.engine.position(account, market).size)
+                assert world.allowed(account, market, size // 64, liquidator, taker)
+    assert "liquidation: slice too large" in found
+    assert found & {"liquidation: health must rise", "none"}
+
+
+def test_takeover_quote_paid_by_claims(world, trader, liquidator, taker):
+    """Without free cash the liquidator is paid in the account's claims."""
+    account = world.open_account(trader, 0, 1_500)
+    world.trade(trader, account, 0, 4 * WAD)
+    world.trade(trader, account, 1, 4 * WAD)
+    world.price(0, 1_610)
+    world.price(1, 2_110)
+    health = world.engine.health(account)
+    assert health.initial_equity < 0 < health.equity < health.maintenance
+    for market in (0, 1):
+        quote = world.lens.takeover_quote(account, market)
+        assert quote.reason == ALLOWED
+        assert quote.cash_to_liquidator == 0 < quote.to_liquidator
+        check_allowed(world, quote, account, market, liquidator, taker)
+
+
+def test_takeover_quote_reason_not_listed(world, trader):
+    account = world.open_account(trader, 0, 1_000)
+    quote = world.lens.takeover_quote(account, 9)
+    assert quote == (NOT_LISTED, 0, False, *(0,) * 10)
+
+
+def test_takeover_quote_reason_no_position(world, trader):
+    account = world.open_account(trader, 0, 1_000)
+    world.trade(trader, account, 0, WAD)
+    quote = world.lens.takeover_quote(account, 1)
+    assert (quote.reason, quote.size, quote.price) == (NO_POSITION, 0, 2_000 * WAD)
+
+
+def test_takeover_quote_reason_not_fresh(world, trader):
+    account = world.open_account(trader, 0, 300)
+    world.trade(trader, account, 0, WAD)
+    world.price(0, 1_750)
+    world.chain.mine(1, 3_601)
+    quote = world.lens.takeover_quote(account, 0)
+    assert (quote.reason, quote.size) == (NOT_FRESH, 0)
+    assert 0 < quote.equity < quote.maintenance
+
+
+def test_takeover_quote_reason_healthy(world, trader):
+    account = world.open_account(trader, 0, 300)
+    world.trade(trader, account, 0, WAD)
+    assert world.lens.takeover_quote(account, 0).reason == HEALTHY
+
+
+def test_takeover_quote_reason_bankrupt(world, trader):
+    account = world.open_account(trader, 0, 301)
+    world.trade(trader, account, 0, WAD)  # a fee of 1
+    world.price(0, 1_700)
+    quote = world.lens.takeover_quote(account, 0)
+    assert (quote.reason, quote.equity) == (BANKRUPT, 0)
+    world.price(0, 1_600)
+    assert world.lens.takeover_quote(account, 0).reason == BANKRUPT
+
+
+def test_takeover_quote_reverts_market(world, trader):
+    with pytest.raises(Revert) as failure:
+        world.lens.takeover_quote(world.open_account(trader, 0, 1), 16)
+    assert failure.value.reason == "lens: market out of range"
+
+
+def test_takeover_quote_gas(world, trader, taker):
+    """The search stays far below what a node gives an `eth_call`."""
+    account = world.open_account(trader, 0, 10_000)
+    for market in range(4):
+        world.trade(trader, account, market, 15 * WAD)
+    for market in range(4):
+        world.price(market, 1_880)
+    with world.chain.metered():
+        receipt = world.lens.takeover_quote.simulate(account, 0)
+    assert receipt.value.reason == ALLOWED
+    # 0.9 M when this was written
+    assert receipt.gas_used < 2_000_000
