@@ -63,8 +63,12 @@ def _resolve(account: uint256, market: uint256, keeper: uint256):
     pnl: int256 = 0
     held, changed, size, pnl = settlement._settle(account, quotes, market)
     wallet: uint256 = ledger.wallets[account]
-    others: valuation.Legs = valuation._legs(account, ((wallet >> 104) & MASK_16) & ~(1 << market), quotes)
-    equity: int256 = convert((wallet & MASK_104) + others.gains, int256) - convert(others.losses, int256) + pnl
+    others: valuation.Legs = valuation._legs(
+        account, ((wallet >> 104) & MASK_16) & ~(1 << market), quotes
+    )
+    equity: int256 = (
+        convert((wallet & MASK_104) + others.gains, int256) - convert(others.losses, int256) + pnl
+    )
     if equity > 0 or (equity == 0 and others.gross == 0 and size == 0):
         refusal._because("resolve: account is solvent")
     if pnl >= 0 and size == 0:

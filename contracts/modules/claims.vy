@@ -41,7 +41,11 @@ def _assign(
                     part: uint256 = min(convert(pnl, uint256), left)
                     change: int256 = convert(part, int256)
                     ledger._store_leg(
-                        ledger._load_book(market, price), source, size, pnl - change, ledger.wallets[source]
+                        ledger._load_book(market, price),
+                        source,
+                        size,
+                        pnl - change,
+                        ledger.wallets[source],
                     )
                     ledger._add_pnl(target, market, change)
                     left = unsafe_sub(left, part)

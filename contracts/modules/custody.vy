@@ -21,6 +21,7 @@ uses: valuation
 
 MASK_104: constant(uint256) = 2**104 - 1
 MASK_16: constant(uint256) = 2**16 - 1
+LIMIT_103: constant(uint256) = 2**103
 FUND: constant(uint256) = 1
 TREASURY: constant(uint256) = 2
 
@@ -34,7 +35,7 @@ def __init__(token: address, decimals: uint8):
     if decimals < 2 or decimals > 18:
         refusal._because("custody: decimals not 2 to 18")
     TOKEN = IERC20(token)
-    SCALE = 10 ** convert(18 - decimals, uint256)
+    SCALE = 10**convert(18 - decimals, uint256)
 
 
 @internal
@@ -47,6 +48,8 @@ def _deposit(account: uint256, amount: uint256):
             refusal._because("custody: no such account")
     if amount == 0:
         refusal._because("custody: amount is zero")
+    if amount >= LIMIT_103:
+        refusal._because("ledger: cash out of range")
     wallet: uint256 = ledger.wallets[account]
     wallet = ledger._with_cash(wallet, (wallet & MASK_104) + amount * SCALE)
     ledger.wallets[account] = wallet
@@ -64,6 +67,8 @@ def _withdraw(account: uint256, amount: uint256, receiver: address):
         refusal._because("custody: amount is zero")
     if receiver == empty(address) or receiver == self:
         refusal._because("custody: bad receiver")
+    if amount >= LIMIT_103:
+        refusal._because("custody: above cash")
     wad: uint256 = amount * SCALE
     wallet: uint256 = 0
     if account == TREASURY:
@@ -87,7 +92,9 @@ def _withdraw(account: uint256, amount: uint256, receiver: address):
         held: uint256 = (wallet >> 104) & MASK_16
         if held != 0 and account != FUND:
             # a flat account asks no oracle (LED-6)
-            legs: valuation.Legs = valuation._legs(account, held, valuation._quotes(ledger._live(account, held)))
+            legs: valuation.Legs = valuation._legs(
+                account, held, valuation._quotes(ledger._live(account, held))
+            )
             if legs.blind != 0:
                 refusal._because("custody: a leg is not fresh")
             maintenance: uint256 = 0

@@ -141,7 +141,9 @@ def _load_book(market: uint256, price: uint256) -> Book:
 def _store_side(b: Book, is_long: bool):
     k0: int256 = b.long_k0 if is_long else b.short_k0
     a: uint256 = b.long_a if is_long else b.short_a
-    side: uint256 = (b.epoch << 212) | (a << 152) | (convert(convert(k0, bytes32), uint256) & MASK_152)
+    side: uint256 = (
+        (b.epoch << 212) | (a << 152) | (convert(convert(k0, bytes32), uint256) & MASK_152)
+    )
     self.books[b.market * 4 if is_long else b.market * 4 + 1] = side
     log IMarginEngine.SideUpdated(market=b.market, is_long=is_long, side=side)
 
@@ -206,7 +208,13 @@ def _traded(b: Book, long_change: int256, cash_in: uint256) -> uint256:
         after.short_a = A_ONE
         after.long_k0 = 0
         after.short_k0 = 0
-        if b.long_a != A_ONE or b.short_a != A_ONE or b.long_k0 != 0 or b.short_k0 != 0 or after.epoch != b.epoch:
+        if (
+            b.long_a != A_ONE
+            or b.short_a != A_ONE
+            or b.long_k0 != 0
+            or b.short_k0 != 0
+            or after.epoch != b.epoch
+        ):
             self._store_side(after, True)
             self._store_side(after, False)
     return self._write_book(b.market, after.oi, b.cash + cash_in)
@@ -310,7 +318,11 @@ def _pack_leg(b: Book, size: int256, pnl: int256) -> (uint256, uint256):
         snap = (b.epoch << 164) | (b.long_a << 104) | convert(size, uint256)
         k = unsafe_add(b.long_k0, convert(unsafe_mul(b.long_a, b.price), int256))
     elif size < 0:
-        snap = (b.epoch << 164) | (b.short_a << 104) | (convert(convert(size, bytes32), uint256) & MASK_104)
+        snap = (
+            (b.epoch << 164)
+            | (b.short_a << 104)
+            | (convert(convert(size, bytes32), uint256) & MASK_104)
+        )
         k = unsafe_sub(b.short_k0, convert(unsafe_mul(b.short_a, b.price), int256))
     return snap, self._pack_profit(k, pnl)
 
@@ -321,7 +333,9 @@ def _pack_profit(k: int256, pnl: int256) -> uint256:
     # of k the low 152 bits count
     if (pnl << 152) >> 152 != pnl:
         refusal._because("ledger: pnl out of range")
-    return convert(convert(pnl << 152, bytes32), uint256) | (convert(convert(k, bytes32), uint256) & MASK_152)
+    return convert(convert(pnl << 152, bytes32), uint256) | (
+        convert(convert(k, bytes32), uint256) & MASK_152
+    )
 
 
 @internal
@@ -344,7 +358,9 @@ def _store_leg(b: Book, account: uint256, size: int256, pnl: int256, wallet: uin
     self.positions[account][b.market * 2] = snap
     self.positions[account][b.market * 2 + 1] = profit
     self.wallets[account] = after
-    log IMarginEngine.PositionUpdated(account=account, market=b.market, snap=snap, profit=profit, wallet=after)
+    log IMarginEngine.PositionUpdated(
+        account=account, market=b.market, snap=snap, profit=profit, wallet=after
+    )
 
 
 @internal

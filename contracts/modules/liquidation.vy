@@ -67,7 +67,9 @@ def _subject(account: uint256, size: uint256, b: ledger.Book, quotes: uint256[16
     if size > convert(abs(s.size), uint256):
         refusal._because("liquidation: above position")
     equity: int256 = (
-        convert((s.wallet & MASK_104) + s.others.gains, int256) - convert(s.others.losses, int256) + s.pnl
+        convert((s.wallet & MASK_104) + s.others.gains, int256)
+        - convert(s.others.losses, int256)
+        + s.pnl
     )
     ignored: uint256 = 0
     notional: int256 = ledger._notional(s.size, b.price)
@@ -94,7 +96,9 @@ def _slice(s: Subject, taken: uint256, b: ledger.Book) -> (uint256, uint256):
     @dev The penalty is never more than a share of the equity in proportion to the margin that the slice frees, so that
          health rises with every slice that lowers the margin.
     """
-    after: int256 = s.size - convert(taken, int256) if s.size > 0 else s.size + convert(taken, int256)
+    after: int256 = (
+        s.size - convert(taken, int256) if s.size > 0 else s.size + convert(taken, int256)
+    )
     maintenance: uint256 = 0
     ignored: uint256 = 0
     maintenance, ignored = valuation._margin(s.others, b.market, ledger._notional(after, b.price))
@@ -103,7 +107,10 @@ def _slice(s: Subject, taken: uint256, b: ledger.Book) -> (uint256, uint256):
     # rounds up, against the account ...
     penalty: uint256 = ledger._ceil_div(taken * b.price * s.rate, WAD * WAD)
     # ... but down where its equity bounds it
-    most: uint256 = unsafe_div(s.equity * PENALTY_EQUITY_SHARE, WAD) * (s.maintenance - maintenance) // s.maintenance
+    most: uint256 = (
+        unsafe_div(s.equity * PENALTY_EQUITY_SHARE, WAD)
+        * (s.maintenance - maintenance) // s.maintenance
+    )
     return min(penalty, most), maintenance
 
 
@@ -149,7 +156,11 @@ def _takeover(account: uint256, market: uint256, size: uint256, liquidator: uint
 
 @internal
 def _takeover_by_order(
-    order: IMarginEngine.Order, signature: Bytes[65], account: uint256, size: uint256, keeper: uint256
+    order: IMarginEngine.Order,
+    signature: Bytes[65],
+    account: uint256,
+    size: uint256,
+    keeper: uint256,
 ):
     """
     @notice Close a slice against a signed order at a price no worse for the account than a takeover now.
@@ -252,9 +263,17 @@ def _seize(
     to_fund: uint256 = penalty - to_worker
     cash_worker: uint256 = min(to_worker, free)
     cash_fund: uint256 = min(to_fund, free - cash_worker)
-    ledger._store_leg(b, account, s.size + change, pnl, ledger._with_cash(s.wallet, cash - cash_worker - cash_fund))
+    ledger._store_leg(
+        b,
+        account,
+        s.size + change,
+        pnl,
+        ledger._with_cash(s.wallet, cash - cash_worker - cash_fund),
+    )
     if to_worker != cash_worker:
-        to_worker = cash_worker + claims._assign(account, target, to_worker - cash_worker, quotes, 0)
+        to_worker = cash_worker + claims._assign(
+            account, target, to_worker - cash_worker, quotes, 0
+        )
     if to_fund != cash_fund:
         to_fund = cash_fund + claims._assign(account, FUND, to_fund - cash_fund, quotes, 0)
     self._check_after(s, size, s.equity - loss - to_worker - to_fund, maintenance, b)

@@ -35,13 +35,25 @@ def _pack(config: IMarginEngine.MarketConfig) -> uint256:
     """
     if config.oi_cap < 1 or config.oi_cap >= 2**96:
         refusal._because("listing: oi cap out of range")
-    if config.min_notional < 10**16 or config.min_notional % 10**16 != 0 or config.min_notional // 10**16 >= 2**32:
+    if (
+        config.min_notional < 10**16
+        or config.min_notional % 10**16 != 0
+        or config.min_notional // 10**16 >= 2**32
+    ):
         refusal._because("listing: min notional off range")
-    if config.max_notional < config.min_notional or config.max_notional % WAD != 0 or config.max_notional > 10**30:
+    if (
+        config.max_notional < config.min_notional
+        or config.max_notional % WAD != 0
+        or config.max_notional > 10**30
+    ):
         refusal._because("listing: max notional off range")
     if config.band < 1 or config.band > 50_000:
         refusal._because("listing: band out of range")
-    if config.penalty_max < 1 or config.penalty_max > 50_000 or config.penalty_min > config.penalty_max:
+    if (
+        config.penalty_max < 1
+        or config.penalty_max > 50_000
+        or config.penalty_min > config.penalty_max
+    ):
         refusal._because("listing: penalty out of range")
     if config.maker_fee > 10_000 or config.taker_fee > 10_000:
         refusal._because("listing: fee out of range")
@@ -85,7 +97,9 @@ def _check_limits(market: uint256, config: IMarginEngine.MarketConfig, price: ui
     if config.penalty_max * 10**7 > limits.penalty_cap:
         refusal._because("listing: penalty above risk cap")
     # a market that only reduces may outgrow its depth; it must still be possible to set it so
-    if not config.reduce_only and config.oi_cap * price > limits.share * limits.depth * (WAD * WAD // UNIT):
+    if not config.reduce_only and config.oi_cap * price > limits.share * limits.depth * (
+        WAD * WAD // UNIT
+    ):
         refusal._because("listing: oi cap above depth")
     feed: IPriceOracle.Feed = staticcall valuation.ORACLE.feed(market)
     if feed.gap > limits.g:

@@ -27,13 +27,15 @@ S_MAX: constant(uint256) = (
 )
 MASK_56: constant(uint256) = 2**56 - 1
 # sizes above this never enter a product (LED-9)
-SIZE_MAX: constant(uint256) = 2**96
+SIZE_MAX: constant(int256) = 2**96
 
 
 @internal
 @view
 def _hash(order: IMarginEngine.Order) -> bytes32:
-    return eip712_domain_separator._hash_typed_data_v4(keccak256(abi_encode(ORDER_TYPE_HASH, order)))
+    return eip712_domain_separator._hash_typed_data_v4(
+        keccak256(abi_encode(ORDER_TYPE_HASH, order))
+    )
 
 
 @internal
@@ -54,8 +56,8 @@ def _check_signature(order: IMarginEngine.Order, order_hash: bytes32, signature:
             if signer != empty(address) and accounts._acts_for(order.account, signer):
                 return
     owner: address = accounts._owner_of(order.account)
-    if (
-        owner == empty(address) or not signature_checker._is_valid_ERC1271_signature_now( owner, order_hash, signature )
+    if owner == empty(address) or not signature_checker._is_valid_ERC1271_signature_now(
+        owner, order_hash, signature
     ):
         refusal._because("orders: wrong signature")
 
@@ -78,8 +80,11 @@ def _take(order: IMarginEngine.Order, signature: Bytes[65], size: uint256) -> by
         refusal._because("orders: cancelled")
     if size == 0:
         refusal._because("orders: size is zero")
+    if order.size > SIZE_MAX or order.size < -SIZE_MAX:
+        refusal._because("orders: size out of range")
     limit: uint256 = convert(abs(order.size), uint256)
-    if size > SIZE_MAX or filled + size > limit:
+    # what is filled is never above the order's size
+    if size > limit - filled:
         refusal._because("orders: overfilled")
     self._check_signature(order, order_hash, signature)
     ledger.filled[order_hash] = filled + size

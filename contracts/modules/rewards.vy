@@ -32,7 +32,12 @@ def _wanted(wallet: uint256) -> uint256:
     native_price: uint256 = ((rule >> 128) & MASK_64) * NANO
     # a base fee above this changes nothing: the cap has long been reached
     base_fee: uint256 = min(block.basefee, 10**15)
-    cost: uint256 = ((rule >> 192) & MASK_24) * base_fee * native_price * (10_000 + ((rule >> 216) & MASK_16)) // 10**22
+    cost: uint256 = (
+        ((rule >> 192) & MASK_24)
+        * base_fee
+        * native_price
+        * (10_000 + ((rule >> 216) & MASK_16)) // 10**22
+    )
     return min(max((rule & MASK_64) * NANO, cost), ((rule >> 64) & MASK_64) * NANO)
 
 

@@ -59,7 +59,9 @@ def _touch(account: uint256, quotes: uint256[16]):
 
 
 @internal
-def _settle(account: uint256, quotes: uint256[16], focus: uint256) -> (uint256, uint256, int256, int256):
+def _settle(
+    account: uint256, quotes: uint256[16], focus: uint256
+) -> (uint256, uint256, int256, int256):
     """
     @notice Mark what can be marked, then claims from the markets' cash, then arrears from the account's (LED-3).
             No events: the caller logs what it returns.
@@ -127,7 +129,8 @@ def _settle(account: uint256, quotes: uint256[16], focus: uint256) -> (uint256, 
             if (dead >> market) & 1 == 1:
                 snap = ledger.positions[account][market * 2]
                 profit = ledger._pack_profit(
-                    convert(convert(ledger.positions[account][market * 2 + 1], bytes32), int256), pnl
+                    convert(convert(ledger.positions[account][market * 2 + 1], bytes32), int256),
+                    pnl,
                 )
             else:
                 snap, profit = ledger._pack_leg(
@@ -184,7 +187,9 @@ def _draw(market: uint256, amount: uint256, allowance: uint256) -> uint256:
     @return The fund's word.
     """
     ledger.allowances[market] = (
-        (ledger.allowances[market] & MASK_104) | ((allowance - amount) << 104) | (block.timestamp << 208)
+        (ledger.allowances[market] & MASK_104)
+        | ((allowance - amount) << 104)
+        | (block.timestamp << 208)
     )
     house: uint256 = ledger.wallets[FUND]
     house = ledger._with_cash(house, (house & MASK_104) - amount)
@@ -215,5 +220,7 @@ def _cover(market: uint256) -> uint256:
     self._change_shortfall(market, 0, paid)
     ledger._write_cash(market, ledger._cash_of(market) + paid)
     log IMarginEngine.BookUpdated(market=market, book=ledger.books[market * 4 + 2])
-    log IMarginEngine.ShortfallCovered(market=market, paid=paid, allowance=ledger.allowances[market])
+    log IMarginEngine.ShortfallCovered(
+        market=market, paid=paid, allowance=ledger.allowances[market]
+    )
     return paid

@@ -124,7 +124,6 @@ def _trade(b: ledger.Book, side: Side, quotes: uint256[16]) -> Done:
             refusal._because("trading: below minimum")
         if not reduces and size_quote > ((b.config >> 128) & MASK_40) * WAD:
             refusal._because("trading: above maximum")
-
     maintenance: uint256 = 0
     initial: uint256 = 0
     maintenance, initial = valuation._margin(others, b.market, notional)
@@ -135,12 +134,17 @@ def _trade(b: ledger.Book, side: Side, quotes: uint256[16]) -> Done:
         equity: int256 = convert(left + gains, int256) - convert(losses, int256)
         if equity < 0:
             refusal._because("trading: equity below zero")
-        equity_before: int256 = convert(cash + others.gains, int256) - convert(others.losses, int256) + pnl
+        equity_before: int256 = (
+            convert(cash + others.gains, int256) - convert(others.losses, int256) + pnl
+        )
         maintenance_before: uint256 = 0
-        maintenance_before, initial = valuation._margin(others, b.market, ledger._notional(size, b.price))
-        if equity * convert(maintenance_before, int256) < equity_before * convert(maintenance, int256):
+        maintenance_before, initial = valuation._margin(
+            others, b.market, ledger._notional(size, b.price)
+        )
+        if equity * convert(maintenance_before, int256) < equity_before * convert(
+            maintenance, int256
+        ):
             refusal._because("trading: health falls")
-
     ledger._store_leg(b, side.account, after, pnl_after, ledger._with_cash(wallet, left))
     return done
 

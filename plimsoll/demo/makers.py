@@ -1,13 +1,13 @@
 """Market makers: signed orders around the oracle, new ones at every step.
 
 A quote stands half a spread from the mark and moves away as prices run: a maker that was hit by the
-last step wants more for the next. Orders are made for every step; the signature is put under an
-order when somebody wants to use it, as a maker's server does.
+last step wants more for the next. An order is written and signed when somebody asks for it, as a
+maker's server does.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +21,10 @@ ORDER_NOTIONAL = 400_000
 FEAR = 0.2
 #: Part of the band that a quote uses at most.
 BAND_SHARE = 0.8
+#: How long an order is good, seconds.
+LIFE = 86_400
+
+_GRID = 10**10  # prices are quoted with eight decimals
 
 
 @dataclass(frozen=True)
@@ -33,66 +37,45 @@ class Maker:
 
 
 class Quotes:
-    """All orders of the running step."""
+    """All orders of the running step: every maker's bid and offer in every market."""
 
     def __init__(
         self, makers: Sequence[Maker], setting: Setting, sign: Callable[[Any, Order], SignedOrder]
     ) -> None:
         """`sign` puts a signer's signature under an order."""
-        self._makers = makers
+        self._makers = sorted(makers, key=lambda maker: maker.eagerness)
         self._setting = setting
         self._sign = sign
-        self._orders: dict[tuple[int, bool], list[tuple[Any, Order]]] = {}
-        self._signed: dict[int, SignedOrder] = {}
-        self._filled: dict[int, int] = {}
-        self._salt = 0
-        self.made = 0
+        self._signed: dict[tuple[int, bool, int], SignedOrder] = {}
+        self._filled: dict[int, int] = {}  # salt -> size
+        self._prices: Sequence[int] = ()
+        self._before: Sequence[int] = ()
+        self._expiry = 0
+        self._first_salt = 0
 
-    def renew(self, prices: Sequence[int], before: Sequence[int], expiry: int) -> None:
-        """Forget the last step's orders and quote around `prices` (WAD by market)."""
-        self._orders.clear()
+    @property
+    def per_step(self) -> int:
+        """How many orders stand at a time."""
+        return 2 * len(self._makers) * len(self._setting.markets)
+
+    def renew(self, prices: Sequence[int], before: Sequence[int], time: int) -> None:
+        """Quote around `prices` (WAD by market), which were `before` a step ago, from now on."""
         self._signed.clear()
         self._filled.clear()
-        for number in range(len(self._setting.markets)):
-            move = abs(prices[number] / before[number] - 1)
-            for buys in (True, False):
-                self._orders[number, buys] = [
-                    (maker.signer, self._order(maker, number, prices[number], move, buys, expiry))
-                    for maker in self._makers
-                ]
-                # the best price first
-                self._orders[number, buys].sort(key=lambda made: made[1].price, reverse=buys)
-                self.made += len(self._makers)
+        self._prices, self._before = prices, before
+        self._expiry = time + LIFE
+        self._first_salt += self.per_step
 
-    def _order(
-        self, maker: Maker, number: int, price: int, move: float, buys: bool, expiry: int
-    ) -> Order:
-        market = self._setting.markets[number]
-        away = min(maker.eagerness * market.spread + FEAR * move, BAND_SHARE * market.band)
-        distance = price * int(away * 10**9) // 10**9
-        limit = price - distance if buys else price + distance
-        limit = limit // 10**10 * 10**10 or price  # on a grid of 1e-8, as people quote
-        size = ORDER_NOTIONAL * WAD * WAD // price
-        self._salt += 1
-        return Order(
-            account=maker.account,
-            market=number,
-            size=size if buys else -size,
-            price=limit,
-            expiry=expiry,
-            salt=self._salt,
-        )
-
-    def best(self, market: int, buys: bool) -> Iterable[SignedOrder]:
+    def best(self, market: int, buys: bool) -> Iterator[SignedOrder]:
         """Yield a market's orders on one side, signed, the best price first."""
-        for signer, order in self._orders.get((market, buys), ()):
-            yield self.signed(signer, order)
+        for rank in range(len(self._makers)):
+            yield self._at(market, buys, rank)
 
-    def signed(self, signer: Any, order: Order) -> SignedOrder:
-        """Return an order with its signature."""
-        if order.salt not in self._signed:
-            self._signed[order.salt] = self._sign(signer, order)
-        return self._signed[order.salt]
+    def all(self) -> Iterator[SignedOrder]:
+        """Yield every order of the step, signed."""
+        for market in range(len(self._setting.markets)):
+            for buys in (True, False):
+                yield from self.best(market, buys)
 
     def open_size(self, order: Order) -> int:
         """What traders have left of an order of this step."""
@@ -102,6 +85,28 @@ class Quotes:
         """Note a trader's fill."""
         self._filled[order.salt] = self._filled.get(order.salt, 0) + size
 
-    def all(self) -> list[SignedOrder]:
-        """Return every order of the step, signed."""
-        return [signed for market, buys in self._orders for signed in self.best(market, buys)]
+    def _at(self, market: int, buys: bool, rank: int) -> SignedOrder:
+        key = (market, buys, rank)
+        if key not in self._signed:
+            self._signed[key] = self._sign(self._makers[rank].signer, self._order(*key))
+        return self._signed[key]
+
+    def _order(self, market: int, buys: bool, rank: int) -> Order:
+        maker, setting, price = (
+            self._makers[rank],
+            self._setting.markets[market],
+            self._prices[market],
+        )
+        move = abs(price / self._before[market] - 1)
+        away = min(maker.eagerness * setting.spread + FEAR * move, BAND_SHARE * setting.band)
+        distance = price * int(away * 10**9) // 10**9
+        limit = (price - distance if buys else price + distance) // _GRID * _GRID
+        size = ORDER_NOTIONAL * WAD * WAD // price
+        return Order(
+            account=maker.account,
+            market=market,
+            size=size if buys else -size,
+            price=limit or price,
+            expiry=self._expiry,
+            salt=self._first_salt + (2 * market + buys) * len(self._makers) + rank,
+        )

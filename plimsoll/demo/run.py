@@ -31,7 +31,7 @@ from plimsoll.replay import Header, TraceWriter
 MAKER_CASH = 4_000_000
 KEEPER_CASH = 1_500_000
 #: One maker for so many accounts, and at least three.
-ACCOUNTS_PER_MAKER = 25
+ACCOUNTS_PER_MAKER = 40
 LEAST_MAKERS = 3
 LEAST_ACCOUNTS = 12
 MOST_ACCOUNTS = 2_000
@@ -39,7 +39,7 @@ MOST_ACCOUNTS = 2_000
 #: About so many fills make a story; a long path has more.
 FILLS = 1_500
 #: A full comparison reads about this many accounts over a whole run.
-FULL_READS = 30_000
+FULL_READS = 12_000
 #: The keeper looks at all accounts this often over a run; at those near their margin always.
 ROUNDS = 60
 #: Points of a curve in the report.
@@ -221,7 +221,7 @@ class _Demo:
         self.stage.move(step, basefee)
         self.auditor.set_world(*self.stage.world())
         prices = [price * 10**10 for price in step.prices]
-        self.quotes.renew(prices, [p * 10**10 for p in before.prices], step.time + 86_400)
+        self.quotes.renew(prices, [p * 10**10 for p in before.prices], step.time)
         self._unload()
         for trader in self.mind.acting(number):
             self._act(trader, prices)
@@ -393,7 +393,7 @@ class _Demo:
             equity=self.equity,
             maintenance=self.maintenance,
             samples=self.samples,
-            orders=self.quotes.made,
+            orders=self.quotes.per_step * len(self.path.steps),
             missed=self.missed,
             left=self.left,
             deposits=self.deposits,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -15,6 +14,9 @@ from plimsoll.evm import Chain
 from plimsoll.keeper import Keeper, Policy, TickReport
 from plimsoll.prices import TICK, Step
 from plimsoll.protocol import Plimsoll, SignedOrder, deploy
+
+#: Both kinds of liquidation have their turns; the keeper's own account steps in where orders fail.
+POLICIES = {"orders": Policy(prefer="orders"), "own": Policy(prefer="own", use_orders=False)}
 
 World = tuple[int, int, Mapping[int, tuple[int | None, int]]]
 
@@ -104,7 +106,7 @@ class InProcess(Stage):
 
     def keep(self, accounts: Sequence[int], prefer: str) -> TickReport:
         """Make one tick."""
-        self._keeper.policy = replace(self._keeper.policy, prefer=prefer)
+        self._keeper.policy = POLICIES[prefer]
         return self._keeper.tick(accounts)
 
     def sync(self) -> None:
@@ -121,4 +123,4 @@ class Orders:
         self._quotes = quotes
 
     def __iter__(self) -> Iterator[SignedOrder]:
-        return iter(self._quotes.all())
+        return self._quotes.all()

@@ -16,11 +16,11 @@ from plimsoll.demo.setting import Setting
 
 #: style -> (share of the traders, least and most equity over initial margin when opening)
 STYLES: dict[str, tuple[float, float, float]] = {
-    "bold": (0.34, 1.02, 1.3),  # one market, close to the limit
-    "steady": (0.22, 1.8, 4.0),  # one or two markets
-    "hedged": (0.20, 1.04, 1.6),  # long one market against another
-    "spread": (0.14, 1.2, 2.5),  # small positions in several
-    "careful": (0.10, 5.0, 12.0),  # little leverage
+    "bold": (0.24, 1.03, 1.4),  # one market, close to the limit
+    "steady": (0.26, 1.8, 4.0),  # one or two markets
+    "hedged": (0.20, 1.1, 2.0),  # long one market against another
+    "spread": (0.18, 1.4, 3.0),  # small positions in several
+    "careful": (0.12, 5.0, 12.0),  # little leverage
 }
 #: Share of the traders who are long when they have a choice.
 LONG = 0.62

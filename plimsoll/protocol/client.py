@@ -29,7 +29,7 @@ KINDS: dict[str, tuple[str, ...]] = {
     "oracle": ("PriceOracle",),
     "risk": ("RiskModel",),
     "admin": ("MarginEngineAdmin",),
-    "extension": ("MarginEngineExt",),
+    "extension": ("MarginEngineExt", "MarginEngineAdmin"),
     "engine": ("MarginEngine", "MarginEngineExt", "MarginEngineAdmin"),
     "fund": ("InsuranceFund",),
     "lens": ("MarginLens",),
@@ -78,7 +78,8 @@ class MarketInfo:
 
 
 class Plimsoll:
-    """The contracts of one deployment. `engine` has the functions of both its code contracts.
+    """The contracts of one deployment. `engine` has the functions of all three code
+    contracts behind its address.
 
     Accounts are ids (`account_id(owner, index)`), markets are names or numbers, amounts are what
     the contracts take: token units in deposit and withdraw, WAD elsewhere. `sender` is an account

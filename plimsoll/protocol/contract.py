@@ -166,7 +166,7 @@ class Contract:
 
     @property
     def abi(self) -> list[dict[str, Any]]:
-        """The ABI: the engine's is that of both its code contracts."""
+        """The ABI: the engine's is that of all its code contracts."""
         return self.handle.abi
 
     def __getattr__(self, name: str) -> Method:

@@ -31,8 +31,9 @@ from plimsoll.protocol.record import Deployed, Done, Pending, Record
 
 Say = Callable[[str], None]
 
-#: the contracts that have an owner
-_OWNED = ("oracle", "risk", "admin", "engine")
+#: the contracts that have an owner; that of the code contracts behind the engine rules nothing but
+#: an empty ledger, and the deployer does not keep it either
+_OWNED = ("oracle", "risk", "admin", "extension", "engine")
 
 
 @dataclass(frozen=True)

@@ -120,6 +120,7 @@ class Record:
                 file.write("\n")
                 file.flush()
                 os.fsync(file.fileno())
+                os.fchmod(file.fileno(), 0o644)
             os.replace(temporary, self.path)
         except BaseException:
             os.unlink(temporary)

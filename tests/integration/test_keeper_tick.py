@@ -491,21 +491,43 @@ def test_winners_are_paid_after_losers(world: World) -> None:
     assert again.tick([winner, loser]).settled == 0
 
 
-def test_chores_store_prices_and_cover_shortfalls(world: World) -> None:
-    world.engine.set_allowance(0, 0)
-    trader = world.actor("trader", 2_000)
-    world.actor("rival", 1_000_000)
-    world.trade("trader", "rival", 0, 10)
-    world.trade("rival", "trader", 0, 10, 1_999)
-    policy = Policy(settle=False, checkpoint_age=3_600)
-    keeper = world.keeper(policy=policy)
-    assert keeper.tick([trader]).results == []
+def test_old_prices_are_stored(world: World) -> None:
+    keeper = world.keeper(policy=Policy(settle=False, checkpoint_age=3_600))
+    assert keeper.tick([]).results == []
     world.chain.mine(1, 4_000)
-    world.price(0, 2_001)
-    report = keeper.tick([trader])
-    assert [r.action.kind for r in report.results] == [Kind.CHECKPOINT]
-    assert report.results[0].action.market == 0b001
+    world.price(0, 2_001)  # the other feeds are stale now
+    report = keeper.tick([])
+    assert [(r.action.kind, r.action.market) for r in report.results] == [(Kind.CHECKPOINT, 0b001)]
     assert world.plimsoll.oracle.last_good(0).price == 2_001 * WAD
+    assert keeper.tick([]).results == []
+
+
+def test_the_fund_collects_its_claims_and_covers_shortfalls(world: World) -> None:
+    world.engine.set_allowance(0, 0)
+    trader = world.actor("trader", 3_500)
+    rival = world.actor("rival", 50_000)
+    for market in (0, 1):
+        world.trade("trader", "rival", market, 10)
+    world.price(0, 1_300)
+    world.price(1, 2_200)  # the trader's claim, for which market 1 has no cash yet
+    keeper = world.keeper(policy=QUIET)
+    report = keeper.tick([trader, rival])
+    assert report.resolved == 2
+    assert world.engine.fund_state()[1] > 0
+    shortfall = world.engine.market_state(0).shortfall
+    assert shortfall > 0
+
+    world.engine.set_allowance(0, 10**6 * WAD)
+    world.chain.mine(1, 3_000)
+    world.engine.settle(rival)  # brings market 1 its cash
+    policy = Policy(checkpoint_age=10**12)
+    report = world.keeper(policy=policy).tick([])
+    assert [(r.action.kind, r.outcome) for r in report.results] == [
+        (Kind.SETTLE, Outcome.DONE),
+        (Kind.COVER, Outcome.DONE),
+    ]
+    assert world.engine.fund_state()[1] == 0
+    assert world.engine.market_state(0).shortfall < shortfall
 
 
 def test_a_dry_run_sends_nothing(world: World, crash: Any) -> None:

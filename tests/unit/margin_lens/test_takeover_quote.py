@@ -32,19 +32,23 @@ def configure(world, minimum: int, low: int, high: int) -> None:
         world.engine.set_market(market, config)
 
 
-def sink(world, account: int, draw: random.Random) -> bool:
-    """Move the prices against the account until it is below MM; whether it is still solvent."""
-    prices = [2_000.0] * 4
+def sink(world, account: int, draw: random.Random) -> None:
+    """Move the prices against the account until 0 < E < MM; a step too far is taken back."""
+    prices, step = [2_000.0] * 4, 1.0
     sizes = [world.engine.position(account, market).size for market in range(4)]
-    for _ in range(300):
+    while True:
+        moved = []
         for market in range(4):
             bias = 0.004 * (sizes[market] < 0) - 0.004 * (sizes[market] > 0)
-            prices[market] *= 1 + draw.uniform(-0.01, 0.01) + bias
-            world.price(market, prices[market])
+            moved.append(prices[market] * (1 + step * (draw.uniform(-0.01, 0.01) + bias)))
+            world.price(market, moved[market])
         health = world.engine.health(account)
-        if health.equity < health.maintenance:
-            return health.equity > 0
-    return False
+        if 0 < health.equity < health.maintenance:
+            return
+        if health.equity <= 0:
+            step /= 2
+        else:
+            prices = moved
 
 
 def check_allowed(world, quote, account, market, liquidator, taker) -> None:
@@ -86,15 +90,15 @@ def test_takeover_quote_random(world, trader, liquidator, taker, seed):
     minimum = draw.choice([10, 100, 500, 1_500, 3_000])
     configure(world, minimum, low, max(low, draw.choice([500, 1_500, 2_000])))
     account = world.open_account(trader, seed, draw.choice([1_000, 3_000, 10_000]))
-    sign = draw.choice([1, -1])
-    for market in draw.sample(range(4), draw.randint(1, 4)):
-        size = sign * draw.randint(1, 40) * WAD // draw.choice([1, 2, 7])
-        sign = draw.choice([-sign, -sign, sign])
-        if abs(size) * 2_000 >= minimum * WAD:
-            with contextlib.suppress(Revert):  # below initial margin: one leg less
-                world.trade(trader, account, market, size)
-    if not sink(world, account, draw):
-        pytest.skip("the prices jumped over the zone between zero and MM")
+    while not world.engine.health(account).gross:
+        sign = draw.choice([1, -1])
+        for market in draw.sample(range(4), draw.randint(1, 4)):
+            size = sign * draw.randint(1, 40) * WAD // draw.choice([1, 2, 7])
+            sign = draw.choice([-sign, -sign, sign])
+            if abs(size) * 2_000 >= minimum * WAD:
+                with contextlib.suppress(Revert):  # below initial margin: one leg less
+                    world.trade(trader, account, market, size)
+    sink(world, account, draw)
     if draw.random() < 0.15:
         prices = [world.oracle.quote(market)[0] / WAD for market in range(4)]
         world.chain.mine(1, 3_601)
@@ -153,30 +157,35 @@ def test_takeover_quote_whole_small_position(world, trader, liquidator, taker):
 
 
 def test_takeover_quote_hedge_is_bounded_by_health(world, trader, liquidator, taker):
-    """A hedge may be taken only as far as health does not fall; past its best slice it falls."""
-    correlate(world, 9_000)
+    """Past the slice that leaves the best hedge health falls: TAU forbids the middle alone.
+
+    The hedge itself may not be taken at all: any slice of it raises the margin.
+    """
+    correlate(world, 9_500)
     account = world.open_account(trader, 0, 4_000)
-    world.trade(trader, account, 0, 15 * WAD)
+    world.trade(trader, account, 0, 5 * WAD)
     world.trade(trader, account, 1, -10 * WAD)
+    world.trade(trader, account, 0, 10 * WAD)
+    for market in (0, 1):  # rougher seas: ES is far above the floor now
+        risk = world.risk.params(market)._replace(sigma=11 * 10**10)
+        world.risk.set_market(market, risk)
+    health = world.engine.health(account)
+    assert 0 < health.equity < health.maintenance
+    quote = world.lens.takeover_quote(account, 0)
+    assert (quote.reason, quote.whole) == (ALLOWED, False)
+    check_allowed(world, quote, account, 0, liquidator, taker)
     draw = random.Random(3)
-    found = set()
-    for price in range(2_000, 1_600, -2):
-        world.price(0, price)
-        health = world.engine.health(account)
-        if health.equity <= 0:
-            break
-        for market in (0, 1):
-            quote = world.lens.takeover_quote(account, market)
-            if quote.reason == ALLOWED:
-                check_allowed(world, quote, account, market, liquidator, taker)
-                if not quote.whole:
-                    found |= check_largest(world, quote, account, market, liquidator, taker, draw)
-            elif quote.reason == NO_SLICE:
-                found.add("none")
-                size = abs(world.engine.position(account, market).size)
-                assert world.allowed(account, market, size // 64, liquidator, taker)
-    assert "liquidation: slice too large" in found
-    assert found & {"liquidation: health must rise", "none"}
+    reasons = check_largest(world, quote, account, 0, liquidator, taker, draw)
+    assert reasons == {"liquidation: health must rise"}
+    said = [
+        world.allowed(account, 0, quote.size * part // 32, liquidator, taker)
+        for part in range(1, 33)
+    ]
+    middle = said.index("liquidation: slice too large")
+    assert said[0] == said[-1] == ""
+    assert 0 < middle < 31
+    assert world.lens.takeover_quote(account, 1).reason == NO_SLICE
+    assert world.allowed(account, 1, WAD // 100, liquidator, taker)
 
 
 def test_takeover_quote_paid_by_claims(world, trader, liquidator, taker):

@@ -1,0 +1,58 @@
+"""A small plan to change, and the chain in the process to put it on."""
+
+import copy
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from plimsoll.protocol import EvmBackend, Plan, Plimsoll, deploy, parse_plan
+
+LOCAL = Path(__file__).parents[3] / "deployments" / "local.yaml"
+MAKE_PLAN = Callable[..., Plan]
+
+
+def change(data: dict[str, Any], path: str, value: Any) -> None:
+    """Set `a.b.c` in nested mappings; None takes the entry out."""
+    *parents, last = path.split(".")
+    for key in parents:
+        data = data[key]
+    if value is None:
+        del data[last]
+    else:
+        data[last] = value
+
+
+@pytest.fixture(scope="session")
+def local_data() -> dict[str, Any]:
+    """The plan of local networks with two of its markets."""
+    data: dict[str, Any] = yaml.safe_load(LOCAL.read_text())
+    data["markets"] = {name: data["markets"][name] for name in ("BTC", "DOGE")}
+    data["correlations"] = {"BTC": {"DOGE": 0.55}}
+    return data
+
+
+@pytest.fixture
+def make_plan(local_data: dict[str, Any]) -> MAKE_PLAN:
+    """Make the small plan with changes: `make_plan({"markets.BTC.risk.f": 0.5})`."""
+
+    def make(changes: dict[str, Any] | None = None) -> Plan:
+        data = copy.deepcopy(local_data)
+        for path, value in (changes or {}).items():
+            change(data, path, value)
+        return parse_plan(data, "plan.yaml")
+
+    return make
+
+
+@pytest.fixture
+def backend() -> EvmBackend:
+    return EvmBackend()
+
+
+@pytest.fixture
+def plimsoll(backend: EvmBackend, make_plan: MAKE_PLAN) -> Plimsoll:
+    """A protocol that is deployed."""
+    return deploy(backend, make_plan())
