@@ -84,10 +84,10 @@ format: $(PY_STAMP) ## bring Python and Vyper into form
 	$(VENV)/bin/ruff format .
 	$(VENV)/bin/mamushi --line-length 100 $(filter-out $(UNREADABLE),$(SOURCES))
 
-gas: $(PY_STAMP) ## compare gas and sizes with docs/gas.md
+gas: $(PY_STAMP) $(NPM_STAMP) ## compare gas and sizes with docs/gas.md
 	$(VENV)/bin/plimsoll gas --check docs/gas.md
 
-gas-update: $(PY_STAMP) ## measure again and write docs/gas.md
+gas-update: $(PY_STAMP) $(NPM_STAMP) ## measure again and write docs/gas.md
 	$(VENV)/bin/plimsoll gas --write docs/gas.md
 
 lock: $(VENV_STAMP) ## resolve pyproject.toml anew into requirements.lock

@@ -4,17 +4,16 @@
 @title Insurance fund
 @license MIT
 @notice ERC-4626 shares over the fund's account (id 1) of the margin engine (LIQ-8). Assets are in token units, shares
-        have 18 decimals. There are two prices: a deposit pays for cash and for the claims the fund still has to collect,
-        a redemption is paid from cash less what the fund owes to the markets' shortfalls; `convertToShares` and the
-        previews of deposit and mint use the first, `convertToAssets` and the other previews the second. Every division
-        rounds against the caller. Virtual shares and assets of 1e12 wad each stand beside the real ones, so that no
-        division is by zero and the first depositor cannot be robbed by a gift: whoever inflates the price loses to the
-        virtual shares what the victim would lose.
-        When the fund is wiped out (cash and claims are zero) the shares stay and are worth nothing; what fees bring in
-        afterwards is theirs. A new deposit is priced at the virtual 1e-6 quote for all old shares together, so that the
-        newcomers get practically all of the fund and the old shares keep at most 1e-6 quote of the new money. Nothing can
-        be redeemed while the shortfall reaches the cash. Whoever deposits meanwhile pays shortfall with new money.
-        A wipe-out multiplies the supply of the deposits after it; no share is made above `SUPPLY_MAX`.
+        have 18 decimals. There are two prices: a deposit pays for cash and for the claims the fund has yet to collect,
+        a redemption is paid from cash less what the fund owes to the markets' shortfalls. `convertToShares` and the
+        previews of deposit and mint use the first, `convertToAssets` and the other previews the second. Every
+        division rounds against the caller. Virtual shares and assets of 1e12 wad each stand beside the real ones, so
+        that no division is by zero and inflating the price of the first share costs more than it takes from others.
+        When the fund is wiped out (cash and claims are zero) the shares stay and are worth nothing; what fees bring
+        in afterwards is theirs. A new deposit is priced at the virtual 1e-6 quote for all old shares together, so
+        that the newcomers get practically all of the fund and the old shares keep at most 1e-6 quote of the new
+        money. Nothing can be redeemed while the shortfall reaches the cash; whoever deposits meanwhile pays shortfall
+        with new money. A deposit after a wipe-out multiplies the supply; no share is made above `SUPPLY_MAX`.
 @custom:security Holds the right to withdraw the fund's account, and no tokens: what is sent here unasked is lost and
         changes no price, because the price comes from the engine's books. Nobody has a privilege: no owner, no minter,
         no pause. The engine limits what losses may take; the share price falls with every loss it pays. Anyone may

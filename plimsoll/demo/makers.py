@@ -1,13 +1,14 @@
 """Market makers: signed orders around the oracle, new ones at every step.
 
 A quote stands half a spread from the mark and moves away as prices run: a maker that was hit by the
-last step wants more for the next. An order is written and signed when somebody asks for it, as a
+last step wants more for the next. Inventory pushes the quotes against itself, and beyond a limit a
+maker quotes only what reduces it. An order is written and signed when somebody asks for it, as a
 maker's server does.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +20,8 @@ from plimsoll.reference.numbers import WAD
 ORDER_NOTIONAL = 400_000
 #: Share of the last move that a quote keeps away from the mark.
 FEAR = 0.2
+#: Quote units of inventory in one market at which a maker stops growing it.
+INVENTORY = 1_200_000
 #: Part of the band that a quote uses at most.
 BAND_SHARE = 0.8
 #: How long an order is good, seconds.
@@ -52,14 +55,30 @@ class Quotes:
         self._before: Sequence[int] = ()
         self._expiry = 0
         self._first_salt = 0
+        self._inventory: Mapping[int, Mapping[int, float]] = {}
 
     @property
     def per_step(self) -> int:
         """How many orders stand at a time."""
         return 2 * len(self._makers) * len(self._setting.markets)
 
-    def renew(self, prices: Sequence[int], before: Sequence[int], time: int) -> None:
-        """Quote around `prices` (WAD by market), which were `before` a step ago, from now on."""
+    @property
+    def accounts(self) -> list[int]:
+        """The makers' accounts."""
+        return [maker.account for maker in self._makers]
+
+    def renew(
+        self,
+        prices: Sequence[int],
+        before: Sequence[int],
+        time: int,
+        inventory: Mapping[int, Mapping[int, float]],
+    ) -> None:
+        """Quote around `prices` (WAD by market), which were `before` a step ago, from now on.
+
+        `inventory` is account -> market -> signed notional in quote units.
+        """
+        self._inventory = inventory
         self._signed.clear()
         self._filled.clear()
         self._prices, self._before = prices, before
@@ -68,7 +87,8 @@ class Quotes:
 
     def best(self, market: int, buys: bool) -> Iterator[SignedOrder]:
         """Yield a market's orders on one side, signed, the best price first."""
-        for rank in range(len(self._makers)):
+        ranks = [rank for rank in range(len(self._makers)) if self._quotes(market, buys, rank)]
+        for rank in sorted(ranks, key=lambda rank: self._away(market, buys, rank)):
             yield self._at(market, buys, rank)
 
     def all(self) -> Iterator[SignedOrder]:
@@ -91,19 +111,29 @@ class Quotes:
             self._signed[key] = self._sign(self._makers[rank].signer, self._order(*key))
         return self._signed[key]
 
+    def _held(self, market: int, rank: int) -> float:
+        """Inventory of a maker as a share of the limit."""
+        held = self._inventory.get(self._makers[rank].account, {})
+        return held.get(market, 0.0) / INVENTORY
+
+    def _quotes(self, market: int, buys: bool, rank: int) -> bool:
+        return self._held(market, rank) * (1 if buys else -1) < 1
+
+    def _away(self, market: int, buys: bool, rank: int) -> float:
+        """Distance of a quote from the mark, as a share of it."""
+        setting = self._setting.markets[market]
+        move = abs(self._prices[market] / self._before[market] - 1)
+        lean = 1 + 0.6 * self._held(market, rank) * (1 if buys else -1)
+        away = self._makers[rank].eagerness * max(lean, 0.2) * setting.spread + FEAR * move
+        return min(away, BAND_SHARE * setting.band)
+
     def _order(self, market: int, buys: bool, rank: int) -> Order:
-        maker, setting, price = (
-            self._makers[rank],
-            self._setting.markets[market],
-            self._prices[market],
-        )
-        move = abs(price / self._before[market] - 1)
-        away = min(maker.eagerness * setting.spread + FEAR * move, BAND_SHARE * setting.band)
-        distance = price * int(away * 10**9) // 10**9
+        price = self._prices[market]
+        distance = price * int(self._away(market, buys, rank) * 10**9) // 10**9
         limit = (price - distance if buys else price + distance) // _GRID * _GRID
         size = ORDER_NOTIONAL * WAD * WAD // price
         return Order(
-            account=maker.account,
+            account=self._makers[rank].account,
             market=market,
             size=size if buys else -size,
             price=limit or price,

@@ -180,7 +180,7 @@ class _Demo:
         makers = []
         for number in range(count):
             signer, account = self._join(f"maker {number + 1}", MAKER_CASH)
-            makers.append(Maker(signer, account, eagerness=1 + 0.35 * number))
+            makers.append(Maker(signer, account, eagerness=1 + 0.1 * number))
         keeper, self.keeper = self._join("keeper", KEEPER_CASH)
         traders = [
             self._join(f"trader {number + 1}", 0)
@@ -221,12 +221,18 @@ class _Demo:
         self.stage.move(step, basefee)
         self.auditor.set_world(*self.stage.world())
         prices = [price * 10**10 for price in step.prices]
-        self.quotes.renew(prices, [p * 10**10 for p in before.prices], step.time)
+        inventory = {who: self._notionals(who, prices) for who in self.quotes.accounts}
+        self.quotes.renew(prices, [p * 10**10 for p in before.prices], step.time, inventory)
         self._unload()
         for trader in self.mind.acting(number):
             self._act(trader, prices)
         self._keep(number, prices)
         self._record(number, step, prices)
+
+    def _notionals(self, account: int, prices: Sequence[int]) -> dict[int, float]:
+        """Signed notionals in quote units."""
+        sizes = self.books.marked(account, prices).sizes
+        return {market: size * prices[market] / WAD / WAD for market, size in sizes.items()}
 
     def _act(self, trader: Trader, prices: Sequence[int]) -> None:
         now = self.books.marked(trader.account, prices)
@@ -257,22 +263,23 @@ class _Demo:
 
     def _trade(self, signer: Any, account: int, market: int, size: int) -> None:
         """Fill makers' orders, the best price first, until `size` (WAD, signed) is done."""
-        left = abs(size)
+        left, tries = abs(size), 2
         for signed in self.quotes.best(market, buys=size < 0):
-            if left == 0:
+            if left == 0 or tries == 0:
                 return
             order = signed.order
             part = min(left, self.quotes.open_size(order))
-            if part == 0 or order.account == account:
+            if part == 0:
                 continue
 
             def fill(signed: Any = signed, part: int = part) -> None:
                 self.p.fill(signed, account, part, sender=signer)
 
-            if not self._try(fill):
-                return
-            self.quotes.filled(order, part)
-            left -= part
+            if self._try(fill):
+                self.quotes.filled(order, part)
+                left -= part
+            else:
+                tries -= 1
 
     def _try(self, act: Callable[[], object]) -> bool:
         """Do what the contracts may refuse; the auditor has seen either."""

@@ -17,14 +17,17 @@ from typing import Any
 from eip712.messages import EIP712Message
 from eth_abi.abi import encode as abi_encode
 from eth_account import Account as EthAccount
+from eth_keys.exceptions import BadSignature
 from eth_pydantic_types import abi
 from eth_typing import Hash32
-from eth_utils.address import is_address, to_checksum_address
+from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
 
+from plimsoll.protocol.addresses import ZERO_ADDRESS, checked_address
 from plimsoll.protocol.errors import OrderError
 
-ZERO_ADDRESS = "0x" + "00" * 20
+__all__ = ["ORDER_TYPE", "ZERO_ADDRESS", "Domain", "Order", "SignedOrder", "sign_order"]
+
 ORDER_TYPE = (
     "Order(uint256 account,uint8 market,int256 size,uint256 price,uint256 expiry,uint256 salt,"
     "bool reduceOnly,address taker)"
@@ -103,9 +106,10 @@ class Order:
             raise OrderError("order.size: is zero; positive buys, negative sells")
         if not isinstance(self.reduce_only, bool):
             raise OrderError(f"order.reduce_only: {self.reduce_only!r} is neither true nor false")
-        if not isinstance(self.taker, str) or not is_address(self.taker):
-            raise OrderError(f"order.taker: {self.taker!r} is no address; leave it out for anyone")
-        object.__setattr__(self, "taker", str(to_checksum_address(self.taker)))
+        try:
+            object.__setattr__(self, "taker", checked_address(self.taker))
+        except ValueError as error:
+            raise OrderError(f"order.taker: {error}; leave it out for anyone") from None
 
     @property
     def maker(self) -> str:
@@ -208,7 +212,7 @@ class SignedOrder:
             found = EthAccount._recover_hash(
                 Hash32(self.order.digest(domain)), signature=self.signature
             )
-        except ValueError:
+        except (BadSignature, ValueError):
             return None
         return str(found)
 

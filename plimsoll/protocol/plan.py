@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 import yaml  # type: ignore[import-untyped]
-from eth_utils.address import is_address, to_checksum_address
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -29,6 +28,7 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema, core_schema
 
+from plimsoll.protocol.addresses import ZERO_ADDRESS, checked_address
 from plimsoll.protocol.errors import PlanError
 
 _T = TypeVar("_T")
@@ -38,7 +38,7 @@ UNIT = 10**12
 RHO = 10**4
 MARKETS = 16
 CEILING_MAX = 89
-#: largest size at the highest price a feed may name: 2**100 quote (LED-9)
+#: largest size at the highest price a feed may name: 2**100 quote WAD (LED-9)
 _EXPOSURE = WAD << 100
 #: by this many bits a cap on open interest may still be raised under a ceiling that was computed
 _ROOM = 4
@@ -104,10 +104,8 @@ def _human(units: int, places: int) -> str:
 
 
 def _address(value: str) -> str:
-    if not is_address(value):
-        raise ValueError(f"{value!r} is no address: 20 bytes in hex, and mixed case must checksum")
-    address = str(to_checksum_address(value))
-    if int(address, 16) == 0:
+    address = checked_address(value)
+    if address == ZERO_ADDRESS:
         raise ValueError("the zero address holds nothing; name a real one")
     return address
 
@@ -278,7 +276,7 @@ class Market(_Model):
         if self.config.units("oi_cap") << self.ceiling > _EXPOSURE:
             raise ValueError(
                 f"config.oi_cap {self.config.oi_cap} at the ceiling of {self.ceiling} bits is "
-                "above 2**100 quote (LED-9): lower one of them"
+                "above 2**100 quote WAD (LED-9): lower one of them"
             )
         if self.feed.mock is not None:
             problem = self.problem_at(self.feed.mock.units("price"))

@@ -7,8 +7,10 @@ from plimsoll.reference.liquidation import Liquidation
 from plimsoll.reference.margin import Globals, Risk, is_correlation
 from plimsoll.reference.numbers import (
     CONFIG,
+    DAY,
     FUND,
     MARKETS,
+    NANO,
     UNIT,
     WAD,
     ceil_div,
@@ -65,6 +67,14 @@ class Admin(Liquidation):
     def set_reward(self, sender: str, reward: Reward) -> None:
         """New parameters of the keeper's reward."""
         self.require_admin(sender)
+        require(reward.minimum <= reward.cap, "minimum above cap")
+        for name in ("minimum", "cap", "native_price"):
+            value = getattr(reward, name)
+            require_range(name, 0, value, (2**64 - 1) * NANO)
+            require(value % NANO == 0, f"{name} is not a multiple of 1e9")
+        require_range("gas_units", 0, reward.gas_units, 2**24 - 1)
+        require_range("premium", 0, reward.premium, 50_000)
+        require_range("interval", 60, reward.interval, 7 * DAY)
         self.reward = reward
 
     @call
@@ -125,6 +135,8 @@ class Admin(Liquidation):
         require(market in self.risks, "no risk parameters")
         risk: Risk = self.risks[market]
         require(config.penalty_max * 10**7 <= risk.penalty_cap, "penalty above its cap")
-        cap_value = config.oi_cap * price * UNIT
-        require(cap_value <= risk.share * risk.depth * WAD * WAD, "oi_cap above the depth's share")
+        if not config.reduce_only:
+            cap_value = config.oi_cap * price * UNIT
+            most = risk.share * risk.depth * WAD * WAD
+            require(cap_value <= most, "oi_cap above the depth's share")
         require(feed.gap <= risk.g, "feed's gap above g")

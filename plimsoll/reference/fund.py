@@ -2,7 +2,7 @@
 
 from plimsoll.reference.errors import require
 from plimsoll.reference.ledger import Ledger
-from plimsoll.reference.numbers import FUND, VIRTUAL, ceil_div, floor_div
+from plimsoll.reference.numbers import FUND, SUPPLY_MAX, VIRTUAL, ceil_div, floor_div
 from plimsoll.reference.state import call, to_address
 
 
@@ -46,14 +46,16 @@ class Fund(Ledger):
     @call
     def fund_redeem(self, sender: str, shares: int, receiver: str, owner: str) -> int:
         """Burn `shares` of the owner's; the assets paid for them are returned."""
-        wad = floor_div(shares * (self.redemption_worth() + VIRTUAL), self.share_supply + VIRTUAL)
-        assets = floor_div(wad, self.scale)
+        worth = self.redemption_worth()
+        wad = floor_div(shares * (worth + VIRTUAL), self.share_supply + VIRTUAL)
+        assets = floor_div(min(wad, worth), self.scale)
         self._leave(sender, owner, assets, shares)
         return assets
 
     def _enter(self, receiver: str, assets: int, shares: int) -> None:
         require(self.fund != 0, "no fund contract is set")
         require(assets > 0, "nothing to deposit")
+        require(0 < shares <= SUPPLY_MAX - self.share_supply, "shares out of range")
         holder = to_address(receiver)
         self.tokens += assets
         self.account(FUND).cash += assets * self.scale
@@ -62,12 +64,12 @@ class Fund(Ledger):
 
     def _leave(self, sender: str, owner: str, assets: int, shares: int) -> None:
         require(self.fund != 0, "no fund contract is set")
-        require(assets > 0, "nothing to withdraw")
+        require(assets > 0 and shares > 0, "nothing to withdraw")
         holder = to_address(owner)
         require(to_address(sender) == holder, "caller does not own the shares")
         require(shares <= self.shares.get(holder, 0), "more than the owner's shares")
         fund = self.account(FUND)
-        require(assets * self.scale <= fund.cash, "more than the fund's cash")
+        require(assets * self.scale <= self.redemption_worth(), "more than cash less shortfall")
         self.shares[holder] -= shares
         self.share_supply -= shares
         fund.cash -= assets * self.scale

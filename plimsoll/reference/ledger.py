@@ -6,6 +6,7 @@ from plimsoll.reference.errors import require
 from plimsoll.reference.margin import Breakdown, breakdown, notional
 from plimsoll.reference.numbers import (
     A_ONE,
+    DUST_SHARE,
     FUND,
     MARKETS,
     TREASURY,
@@ -17,6 +18,11 @@ from plimsoll.reference.oracle import Oracle
 from plimsoll.reference.state import Leg, Market, call, owner_of, to_address
 
 LegView = tuple[int, int, int, int, int]
+
+
+def reduces(old: int, new: int) -> bool:
+    """Whether |size| falls without a flip."""
+    return abs(new) < abs(old) and new * old >= 0
 
 
 @dataclass(frozen=True)
@@ -85,21 +91,36 @@ class Ledger(Oracle):
         """LED-3: a claim may be paid or assigned if its leg has no live size or a FRESH feed."""
         return not self.is_live(market, leg) or self.is_fresh(market)
 
-    def change_size(self, account: int, market: int, change: int, price: int) -> int:
-        """Add to the size of a marked leg; the change of its long part is returned."""
+    def change_size(
+        self, account: int, market: int, change: int, price: int, *, drop_dust: bool
+    ) -> int:
+        """Add to the size of a marked leg; the change of its long part is returned.
+
+        LED-8: with `drop_dust`, what a reduction leaves below the dust is dropped; the change is
+        what it would be without.
+        """
         leg = self.leg(account, market)
         old, new = leg.basis, leg.basis + change
-        self.snap(market, leg, new, price)
+        dropped = drop_dust and reduces(old, new) and abs(new) < self.dust_size(market)
+        self.snap(market, leg, 0 if dropped else new, price)
         return max(0, new) - max(0, old)
 
     # ---- one market --------------------------------------------------------------------------
 
-    def start_afresh_if_empty(self, record: Market) -> None:
-        """LED-8: an empty market starts again with fresh multipliers; epochs stay."""
+    def dust_size(self, market: int) -> int:
+        """LED-8: the size below which a position is rounding."""
+        return max(1, floor_div(self.markets[market].rules.oi_cap, DUST_SHARE))
+
+    def end_or_start_afresh(self, market: int, price: int) -> None:
+        """LED-8, after a trade: with OI 0 the multipliers start afresh, epochs stay; with less than
+        the dust the book ends."""
+        record = self.markets[market]
         if record.oi == 0:
             for side in (record.long, record.short):
                 side.a = A_ONE
                 side.k0 = 0
+        elif record.oi < self.dust_size(market):
+            self.end_book(record, price)
 
     def end_book(self, record: Market, price: int) -> None:
         """LED-8: every position of the market closes at `price`."""

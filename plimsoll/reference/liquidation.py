@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from plimsoll.reference.errors import Refused, require
+from plimsoll.reference.ledger import reduces
 from plimsoll.reference.margin import notional
 from plimsoll.reference.numbers import (
     A_MIN,
@@ -23,7 +24,7 @@ from plimsoll.reference.numbers import (
     sgn,
 )
 from plimsoll.reference.state import Market, Order, call, owner_of
-from plimsoll.reference.trading import Trading, reduces
+from plimsoll.reference.trading import Trading
 
 
 @dataclass(frozen=True)
@@ -39,10 +40,13 @@ class Case:
     notionals: dict[int, int]  # WAD
     rate: int  # WAD, the penalty rate d
 
-    def penalty(self, q: int) -> int:
-        """LIQ-2 step 1: the penalty of a slice `q` (WAD), in WAD."""
+    def penalty(self, q: int, mm: int) -> int:
+        """LIQ-2 step 1: the penalty of a slice `q` that leaves the margin `mm`, all in WAD."""
+        if mm >= self.mm:
+            return 0
         asked = ceil_div(q * self.mark * self.rate, WAD * WAD)
-        return min(asked, floor_div(self.equity * PENALTY_EQUITY_SHARE, WAD))
+        share = floor_div(self.equity * PENALTY_EQUITY_SHARE, WAD)
+        return min(asked, floor_div(share * (self.mm - mm), self.mm))
 
 
 class Liquidation(Trading):
@@ -65,7 +69,7 @@ class Liquidation(Trading):
             self.mark(market, self.leg(who, market), mark)
             self.pay_arrears(who, market)
 
-        penalty = case.penalty(size)
+        penalty = self.penalty(case, size)
         for_liquidator = floor_div(penalty * LIQUIDATOR_SHARE, WAD)
         for_fund = penalty - for_liquidator
         cash_liquidator = self.pay_free_cash(account, liquidator, for_liquidator)
@@ -75,7 +79,7 @@ class Liquidation(Trading):
         charged += self.assign_claims(account, FUND, for_fund - cash_fund)
 
         held_size = self.leg(liquidator, market).basis
-        self.move_sizes(market, {account: -change, liquidator: change}, mark, capped=False)
+        self.move_sizes(market, {account: -change, liquidator: change}, mark, liquidated=account)
         self.check_slice(case, size, case.equity - charged)
         self.check_liquidator(liquidator, market, reduces(held_size, held_size + change))
 
@@ -100,7 +104,7 @@ class Liquidation(Trading):
         for who in (maker, account):
             self.mark(market, self.leg(who, market), mark)
         before = self.standing(maker)
-        self.trade_cash(maker, order, change, mark, pot.rules.maker_fee)
+        self.share_fees(self.trade_cash(maker, order, change, mark, pot.rules.maker_fee))
 
         # the account sells if it is long: a lower price than the mark is worse for it
         worse = (order.price - mark) * sgn(case.size) < 0
@@ -111,7 +115,7 @@ class Liquidation(Trading):
             leg.pnl += gain
         self.pay_arrears(account, market)
 
-        penalty = case.penalty(size)
+        penalty = self.penalty(case, size)
         require(loss <= penalty, "loss above the penalty")
         require(loss <= self.free_cash(account), "cash does not reach for the loss")
         record.cash -= loss
@@ -126,14 +130,17 @@ class Liquidation(Trading):
         charged = self.pay_free_cash(account, FUND, for_fund)
         charged += self.assign_claims(account, FUND, for_fund - charged)
 
-        self.move_sizes(market, {maker: change, account: -change}, mark, capped=True)
-        self.check_slice(case, size, case.equity - loss - reward - charged + gain)
+        self.move_sizes(
+            market, {maker: change, account: -change}, mark, capped=True, liquidated=account
+        )
+        self.check_slice(case, size, case.equity - loss - reward - charged)
         self.check_trader(maker, market, before, order.reduce_only)
 
     @call
     def resolve(self, sender: str, account: int, market: int, keeper: int) -> None:
         """LIQ-4: settle a bankrupt account's loss in one market and close its position there."""
         require(owner_of(keeper) != 0, "keeper account has no owner")
+        require(keeper != account, "keeper account is the bankrupt one")
         pot = self.require_listed(market)
         leg = self.leg(account, market)
         if self.is_live(market, leg):
@@ -198,6 +205,10 @@ class Liquidation(Trading):
         x = sgn(case.size) * notional(size, case.mark)
         return self.margin_of({**case.notionals, case.market: x}).mm
 
+    def penalty(self, case: Case, q: int) -> int:
+        """LIQ-2 step 1: the penalty of a slice `q` (WAD), in WAD."""
+        return case.penalty(q, self.mm_with(case, abs(case.size) - q))
+
     def check_slice(self, case: Case, q: int, equity: int) -> None:
         """LIQ-2 step 5: what a slice `q` may do to the account, left with `equity` (WAD)."""
         rules = self.markets[case.market].rules
@@ -213,14 +224,12 @@ class Liquidation(Trading):
         most = abs(case.size) - ceil_div(rules.min_notional * WAD, case.mark)
         if most <= 0:
             return
-        if (case.equity - case.penalty(most)) * WAD <= TAU * self.mm_with(
-            case, abs(case.size) - most
-        ):
+        mm_most = self.mm_with(case, abs(case.size) - most)
+        if (case.equity - case.penalty(most, mm_most)) * WAD <= TAU * mm_most:
             return
-        # b: a small slice does not raise health
+        # b: a small slice does not lower the margin
         probe = max(1, floor_div(abs(case.size), PROBE))
-        mm_probe = self.mm_with(case, abs(case.size) - probe)
-        stuck = (case.equity - case.penalty(probe)) * case.mm <= case.equity * mm_probe
+        stuck = self.mm_with(case, abs(case.size) - probe) >= case.mm
         require(stuck, "whole position not allowed")
 
     def check_liquidator(self, liquidator: int, market: int, smaller: bool) -> None:
@@ -300,7 +309,7 @@ class Liquidation(Trading):
         for market in self.held(case.account):
             if self.is_payable(market, legs[market]):
                 claims += max(0, self.value(market, legs[market]))
-        return min(case.penalty(q), self.free_cash(case.account) + claims)
+        return min(self.penalty(case, q), self.free_cash(case.account) + claims)
 
     # ---- fund and rewards --------------------------------------------------------------------
 

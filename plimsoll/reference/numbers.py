@@ -15,7 +15,7 @@ MARKETS = 16
 MAX_HELD = 8
 
 A_ONE = 10**18
-A_MIN = 10**12
+A_MIN = 10**15
 K0_MAX = 2**149
 FIELD = 2**103  # cash, |pnl|, |basis|, OI and B stay below it (LED-9)
 MAX_FILL = 2**96
@@ -29,8 +29,12 @@ CHARGE_SHARE = 2
 PROBE = 64
 DAY = 86_400
 BASEFEE_MAX = 10**15
+NANO = 10**9  # granularity of the reward's amounts
 VIRTUAL = 10**12  # virtual shares and assets of the fund (LIQ-8)
+SUPPLY_MAX = 2**147  # shares of the fund
 CANCELLED = 2**256 - 1
+SALT_BITS = 56
+DUST_SHARE = 10**16  # a position below 1/DUST_SHARE of the open-interest cap is dust (LED-8)
 
 
 def floor_div(a: int, b: int) -> int:

@@ -58,6 +58,7 @@ class Oracle(State):
         require(0 <= gap <= UNIT, "gap out of range")
         require(0 <= ceiling <= MAX_CEILING, "ceiling out of range")
         feed = self.feeds[market]
+        require(not feed.set or ceiling <= feed.ceiling, "ceiling may not rise")
         feed.set = True
         feed.heartbeat = heartbeat
         feed.gap = gap

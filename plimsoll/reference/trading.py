@@ -1,7 +1,7 @@
 """Orders and fills (SPEC section 4)."""
 
 from plimsoll.reference.errors import require
-from plimsoll.reference.ledger import Ledger, Standing
+from plimsoll.reference.ledger import Ledger, Standing, reduces
 from plimsoll.reference.numbers import (
     CANCELLED,
     CONFIG,
@@ -9,6 +9,7 @@ from plimsoll.reference.numbers import (
     FUND,
     MAX_FILL,
     MAX_HELD,
+    SALT_BITS,
     TREASURY,
     TREASURY_SHARE,
     WAD,
@@ -17,11 +18,6 @@ from plimsoll.reference.numbers import (
     sgn,
 )
 from plimsoll.reference.state import Order, call, to_address
-
-
-def reduces(old: int, new: int) -> bool:
-    """Whether |size| falls without a flip."""
-    return abs(new) < abs(old) and new * old >= 0
 
 
 class Trading(Ledger):
@@ -45,6 +41,7 @@ class Trading(Ledger):
         """TRD-1: no further fill of any order with a salt below `salt`."""
         self.require_control(sender, account)
         require(salt > self.min_salt.get(account, 0), "salt does not rise")
+        require(salt < 2**SALT_BITS, "salt out of range")
         self.min_salt[account] = salt
 
     @call
@@ -62,8 +59,9 @@ class Trading(Ledger):
         for who in (maker, taker):
             self.mark(order.market, self.leg(who, order.market), mark)
         before = {who: self.standing(who) for who in (maker, taker)}
-        self.trade_cash(maker, order, change, mark, rules.maker_fee)
-        self.trade_cash(taker, order, -change, mark, rules.taker_fee)
+        fees = self.trade_cash(maker, order, change, mark, rules.maker_fee)
+        fees += self.trade_cash(taker, order, -change, mark, rules.taker_fee)
+        self.share_fees(fees)
         self.move_sizes(order.market, {maker: change, taker: -change}, mark, capped=True)
         self.check_trader(maker, order.market, before[maker], order.reduce_only)
         self.check_trader(taker, order.market, before[taker], False)
@@ -91,8 +89,11 @@ class Trading(Ledger):
         require(abs(order.price - mark) * CONFIG <= band * mark, "price outside the band")
         self.filled[order] = filled + size
 
-    def trade_cash(self, account: int, order: Order, change: int, mark: int, rate: int) -> None:
-        """Steps 3 to 5 for one account whose traded leg is marked: loss or gain, fee, arrears."""
+    def trade_cash(self, account: int, order: Order, change: int, mark: int, rate: int) -> int:
+        """Steps 3 to 5 for one account whose traded leg is marked: loss or gain, fee, arrears.
+
+        The fee taken from its cash is returned.
+        """
         record, leg = self.account(account), self.leg(account, order.market)
         size, price = abs(change), order.price
         if (price > mark and change > 0) or (price < mark and change < 0):
@@ -108,21 +109,37 @@ class Trading(Ledger):
             fee = min(fee, record.cash)
         require(fee <= record.cash, "cash does not reach for the fee")
         record.cash -= fee
-        to_treasury = floor_div(fee * TREASURY_SHARE, WAD)
-        self.account(TREASURY).cash += to_treasury
-        self.account(FUND).cash += fee - to_treasury
-
         self.pay_arrears(account, order.market)
+        return fee
 
-    def move_sizes(self, market: int, changes: dict[int, int], mark: int, *, capped: bool) -> None:
-        """Step 6: new sizes, open interest, and a fresh start where none is left."""
+    def share_fees(self, fees: int) -> None:
+        """Step 4: what a fill's fees are together goes to the treasury and the fund."""
+        to_treasury = floor_div(fees * TREASURY_SHARE, WAD)
+        self.account(TREASURY).cash += to_treasury
+        self.account(FUND).cash += fees - to_treasury
+
+    def move_sizes(
+        self,
+        market: int,
+        changes: dict[int, int],
+        mark: int,
+        *,
+        capped: bool = False,
+        liquidated: int | None = None,
+    ) -> None:
+        """Step 6: new sizes, open interest, and a fresh start or an end where none is left.
+
+        Dust is dropped for all but the `liquidated` account.
+        """
         record = self.markets[market]
         old = record.oi
-        moved = sum(self.change_size(who, market, by, mark) for who, by in changes.items())
-        record.oi += moved
+        record.oi += sum(
+            self.change_size(who, market, by, mark, drop_dust=who != liquidated)
+            for who, by in changes.items()
+        )
         if capped and record.oi > old:
             require(record.oi <= record.rules.oi_cap, "open interest above its cap")
-        self.start_afresh_if_empty(record)
+        self.end_or_start_afresh(market, mark)
 
     def check_trader(
         self, account: int, market: int, before: Standing, order_reduces_only: bool

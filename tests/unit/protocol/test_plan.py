@@ -75,7 +75,7 @@ def test_computed_ceiling_obeys_led_9(market: str) -> None:
     assert found.feed.ceiling is None
     assert found.config.units("oi_cap") << found.ceiling <= WAD << 100
     assert found.feed.mock is not None
-    assert found.feed.mock.units("price") * 1_000 < 1 << found.ceiling
+    assert found.feed.mock.units("price") * 100 < 1 << found.ceiling
 
 
 WRONG = [
@@ -93,7 +93,7 @@ WRONG = [
     ("markets.BTC.feed.address", "0x" + "11" * 20, "give either address or mock, not both"),
     ("markets.BTC.feed.mock", None, "give either address or mock, not both and not none"),
     ("markets.BTC.feed.mock.price", "0.000000001", "markets.BTC.feed.mock"),
-    ("markets.BTC.feed.ceiling", 89, "above 2**100 quote (LED-9)"),
+    ("markets.BTC.feed.ceiling", 89, "above 2**100 quote WAD (LED-9)"),
     ("markets.BTC.feed.ceiling", 75, "reaches the ceiling of 75 bits"),
     ("markets.BTC.config.oi_cap", 11_000, "config.oi_cap is worth 440000000"),
     ("markets.BTC.config.penalty_max", 0.03, "above risk.penalty_cap 0.02 (MRG-6)"),
@@ -113,6 +113,7 @@ WRONG = [
     ("token.test.decimals", 1, "token.test.decimals"),
     ("owner", "0x" + "00" * 20, "the zero address holds nothing"),
     ("owner", "me", "'me' is no address"),
+    ("owner", "0x70997970C51812dc3A010C7d01b50e0d17dc79C9", "its capital letters do not checksum"),
     ("risk.kappa", 1.2, "risk.kappa: 1.2 is out of range; choose 1.25 to 10"),
     ("reward.minimum", 60, "minimum 60 is above cap 50"),
     ("reward.interval", 59, "reward.interval"),

@@ -1,0 +1,41 @@
+"""An engine for every test, built once and put back after each; every test ends in LED-5."""
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from engine_world import World
+
+
+@pytest.fixture(scope="session")
+def built_engine() -> World:
+    return World()
+
+
+@pytest.fixture
+def world(built_engine: World) -> Iterator[World]:
+    """The engine with nine markets at 100; LED-5 is checked when the test is over."""
+    salt, parties = built_engine.salt, dict(built_engine.parties)
+    with built_engine.chain.anchor():
+        yield built_engine
+        assert built_engine.broken() == []
+    built_engine.salt, built_engine.parties = salt, parties
+
+
+@pytest.fixture
+def tampered(built_engine: World) -> Iterator[World]:
+    """The same for tests that write storage or send tokens past the rules: no check at the end."""
+    salt, parties = built_engine.salt, dict(built_engine.parties)
+    with built_engine.chain.anchor():
+        yield built_engine
+    built_engine.salt, built_engine.parties = salt, parties
+
+
+@pytest.fixture
+def make_world() -> Callable[..., World]:
+    """A world of one's own: other tokens, other markets."""
+    return World
