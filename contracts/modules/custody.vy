@@ -8,6 +8,7 @@
         roots hold a lock over every call.
 """
 from ethereum.ercs import IERC20
+from ethereum.ercs import IERC20Detailed
 from snekmate.auth import ownable
 from ..interfaces import IMarginEngine
 from . import accounts
@@ -34,6 +35,8 @@ SCALE: immutable(uint256)
 def __init__(token: address, decimals: uint8):
     if decimals < 2 or decimals > 18:
         refusal._because("custody: decimals not 2 to 18")
+    if staticcall IERC20Detailed(token).decimals() != decimals:
+        refusal._because("custody: decimals differ")
     TOKEN = IERC20(token)
     SCALE = 10**convert(18 - decimals, uint256)
 

@@ -19,7 +19,7 @@ from plimsoll.reference.numbers import WAD
 #: Quote units of one order.
 ORDER_NOTIONAL = 400_000
 #: Share of the last move that a quote keeps away from the mark.
-FEAR = 0.2
+FEAR = 0.1
 #: Quote units of inventory in one market at which a maker stops growing it.
 INVENTORY = 1_200_000
 #: Part of the band that a quote uses at most.

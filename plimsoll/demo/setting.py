@@ -31,8 +31,8 @@ TRUST = 0.9
 #: Quote units: cap on open interest, depth of a book, cash of the fund, its allowance for a market.
 OPEN_INTEREST = 60_000_000
 DEPTH = 200_000_000
-FUND = 400_000
-ALLOWANCE = 150_000
+FUND = 100_000
+ALLOWANCE = 6_000
 DECIMALS = 6
 FEED_DECIMALS = 8
 

@@ -69,7 +69,7 @@ def plan_bankrupt(subject: Holding, policy: Policy, tried: Tried = ()) -> Plan:
     legs.sort(key=lambda leg: (leg.pnl, leg.market))
     actions, dead = [], []
     for leg in legs:
-        if leg.size and not leg.is_fresh:
+        if not leg.is_payable:
             dead.append(leg.market)
             continue
         owed = f"owes {quote_text(-leg.pnl)}" if leg.pnl < 0 else "closes its position"
@@ -184,7 +184,7 @@ def _by_orders(
         q = case.slice_at(q, offer.price)
         affordable = case.affordable(q, offer.price)
         if affordable < q:
-            starved = True
+            starved |= case.slip(q, offer.price)[0] > case.free
             q = case.slice_at(affordable, offer.price)
         if q < least:
             why = f"no order in market {market.market} whose maker and size reach"

@@ -92,6 +92,7 @@ class Case:
         self.claims = sum(max(0, x.pnl) for x in subject.legs.values() if x.is_payable)
         self.others = notionals_of(subject)
         del self.others[market.market]
+        self._slices: dict[int, tuple[int, int, bool]] = {}
         self.rate = self._rate(subject.row.gross)
 
     def _rate(self, gross: int) -> int:
@@ -103,9 +104,8 @@ class Case:
         return min(rate, PENALTY_EQUITY_SHARE * self.equity // gross)
 
     def penalty(self, q: int) -> int:
-        """The penalty of a slice."""
-        asked = ceil_div(q * self.price * self.rate, WAD * WAD)
-        return min(asked, self.equity * PENALTY_EQUITY_SHARE // WAD)
+        """The penalty of a slice: by its rate, and by the margin that it frees."""
+        return self._slice(q)[0]
 
     def maintenance_with(self, size: int) -> int:
         """MM if the leg had the unsigned size `size`."""
@@ -124,57 +124,93 @@ class Case:
         return max(0, self.cash - self.losses_elsewhere - max(0, -(self.pnl + gain)))
 
     def equity_after(self, q: int, price: int) -> int:
-        """E after a slice at `price` and all it is charged."""
+        """E after a slice at `price` and all it is charged; a gain does not count (LIQ-3)."""
         gain = self.slip(q, price)[1]
-        charged = min(self.penalty(q), self.free_after(gain) + self.claims)
-        return self.equity + gain - charged
+        return self.equity - min(self.penalty(q), self.free_after(gain) + self.claims)
 
-    def allows(self, q: int, equity: int) -> bool:
-        """LIQ-2 step 5 for a slice that leaves the account with `equity`."""
+    def allows(self, q: int, price: int) -> bool:
+        """Whether LIQ-2 step 5 lets a slice `q` at `price` pass."""
         rest = self.whole - q
-        mm = self.maintenance_with(rest)
         if rest and notional(rest, self.price) < self.market.min_notional:
             return False
-        if mm and equity * self.maintenance <= self.equity * mm:
-            return False
-        if equity * WAD <= TAU * mm:
+        heals, within, _ = self._test(q, price)
+        if not heals or within or rest:
+            return heals and within
+        most = self.whole - ceil_div(self.market.min_notional * WAD, self.price)
+        if most <= 0:
             return True
-        if rest:
-            return False
-        most = self.whole - self._least()
-        if most <= 0 or self._probe(most)[0] * WAD <= TAU * self._probe(most)[1]:
+        penalty, mm, _ = self._slice(most)
+        if (self.equity - penalty) * WAD <= TAU * mm:
             return True
-        equity_then, mm_then = self._probe(max(1, self.whole // PROBE))
-        return equity_then * self.maintenance <= self.equity * mm_then
+        return self._slice(max(1, self.whole // PROBE))[1] >= self.maintenance
 
     def slice_at(self, limit: int, price: int) -> int:
-        """The largest slice up to `limit` that may go at `price`; 0 when none may."""
-        if limit <= 0:
-            return 0
-        if self.allows(limit, self.equity_after(limit, price)):
-            return limit
-        top = min(limit, self.whole - self._least())
-        q = largest(
-            top,
-            lambda q: (
-                self.equity_after(q, price) * WAD <= TAU * self.maintenance_with(self.whole - q)
-            ),
-        )
-        return q if q and self.allows(q, self.equity_after(q, price)) else 0
+        """The largest slice up to `limit` that may go at `price`; 0 when none may.
+
+        Searched as the lens does: health as a function of the slice rises, then may fall (a hedge),
+        and TAU is passed once where the penalty follows its rate, and once where it follows the
+        freed margin. What is returned was tested.
+        """
+        if limit <= 0 or self.allows(limit, price):
+            return max(0, limit)
+        rest = (self.market.min_notional - 1) * WAD // self.price + 1
+        most = min(limit, self.whole - rest)
+        if most <= 0 or self.allows(most, price):
+            return max(0, most)
+        _, within, bounded = self._test(most, price)
+        low, high = 0, most
+        if within:
+            low = most // 2
+            while low and not self._test(low, price)[0]:
+                low, high = low // 2, low
+            low = _last(low, high, lambda q: self._test(q, price)[0])
+        else:
+            if bounded:
+                turn = _last(0, most, lambda q: not self._test(q, price)[2])
+                if self._test(turn, price)[1]:
+                    low = turn
+                else:
+                    high = turn
+            low = _last(low, high, lambda q: self._test(q, price)[1])
+        return low if low and self.allows(low, price) else 0
 
     def affordable(self, limit: int, price: int) -> int:
-        """The largest slice whose loss against the mark the account's free cash pays."""
-        per_unit = self.slip(WAD, price)[0]
-        if per_unit == 0:
+        """The largest slice whose loss against the mark the penalty covers and free cash pays."""
+        if self.slip(WAD, price)[0] == 0:
             return limit
         free = self.free_after(0)
         return largest(limit, lambda q: self.slip(q, price)[0] <= min(free, self.penalty(q)))
 
-    def _least(self) -> int:
-        return ceil_div(self.market.min_notional * WAD, self.price)
+    def _test(self, q: int, price: int) -> tuple[bool, bool, bool]:
+        """Whether health rises, whether it stays within TAU, whether the penalty is bounded."""
+        _, mm, bounded = self._slice(q)
+        equity = self.equity_after(q, price)
+        heals = mm == 0 or equity * self.maintenance > self.equity * mm
+        return heals, equity * WAD <= TAU * mm, bounded
 
-    def _probe(self, q: int) -> tuple[int, int]:
-        return self.equity - self.penalty(q), self.maintenance_with(self.whole - q)
+    def _slice(self, q: int) -> tuple[int, int, bool]:
+        """Penalty of a slice, MM after it, and whether the freed margin bounds the penalty."""
+        if q not in self._slices:
+            mm = self.maintenance_with(self.whole - q)
+            if mm >= self.maintenance:
+                self._slices[q] = (0, mm, True)
+            else:
+                asked = ceil_div(q * self.price * self.rate, WAD * WAD)
+                share = self.equity * PENALTY_EQUITY_SHARE // WAD
+                most = share * (self.maintenance - mm) // self.maintenance
+                self._slices[q] = (min(asked, most), mm, asked > most)
+        return self._slices[q]
+
+
+def _last(yes: int, no: int, holds: Callable[[int], bool]) -> int:
+    """The last number with a property that `yes` has, `no` has not, and that changes once."""
+    while no - yes > 1:
+        middle = (yes + no) // 2
+        if holds(middle):
+            yes = middle
+        else:
+            no = middle
+    return yes
 
 
 def is_worse_than_takeover(case: Case, price: int) -> bool:

@@ -76,6 +76,7 @@ class ApeBackend(Backend):
     def __init__(self, deployer: Any = None, *, evm_version: str = "cancun") -> None:
         """`deployer` is the account that sends when nobody is named; on a local network it
         defaults to the first test account. Raises BackendError when ape is not connected."""
+        super().__init__()
         provider = ape.networks.active_provider
         if provider is None:
             raise BackendError(
@@ -204,9 +205,8 @@ class ApeBackend(Backend):
         contract.deployed = self._receipt(made.creation_metadata.receipt)
         return contract
 
-    def at(self, address: str, *artifacts: Artifact, label: str = "") -> Contract:
-        """Return the contract at an address."""
-        return Contract(self, Handle(cast(Chain, self._events), address, *artifacts, label=label))
+    def _handle(self, address: str, artifacts: tuple[Artifact, ...], label: str) -> Handle:
+        return Handle(cast(Chain, self._events), address, *artifacts, label=label)
 
     def transact(
         self, method: Method, args: tuple[Any, ...], *, sender: Any, value: int, gas: int | None

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
 
-from plimsoll.evm import Artifact, CallFailed, Chain, Halt, Revert, load
+from plimsoll.evm import Artifact, CallFailed, Chain, Halt, Handle, Revert, load
 from plimsoll.evm import Receipt as EvmReceipt
 from plimsoll.evm.handle import address_of
 from plimsoll.protocol.contract import Contract, Log, Method, Receipt
@@ -84,8 +84,8 @@ class Backend(ABC):
         """Create a contract. Raises Refused when its constructor reverts."""
 
     @abstractmethod
-    def at(self, address: str, *artifacts: Artifact, label: str = "") -> Contract:
-        """Return the contract at an address, with the functions of one or more artifacts."""
+    def _handle(self, address: str, artifacts: tuple[Artifact, ...], label: str) -> Handle:
+        """Make the codecs of a contract at an address."""
 
     @abstractmethod
     def transact(
@@ -97,12 +97,26 @@ class Backend(ABC):
     def call(self, method: Method, args: tuple[Any, ...], *, sender: Any) -> Any:
         """Return what a function returns. Raises Refused."""
 
+    def __init__(self) -> None:
+        self._artifacts: dict[str, Artifact] = {}
+        self._contracts: dict[tuple[str, ...], Contract] = {}
+
     def artifact(self, name: str) -> Artifact:
-        """Return a contract compiled for this chain; compiled at most once in a backend's life."""
-        kept: dict[str, Artifact] = self.__dict__.setdefault("_artifacts", {})
-        if name not in kept:
-            kept[name] = load(name, self.evm_version)
-        return kept[name]
+        """Return a contract compiled for this chain; read at most once in a backend's life."""
+        if name not in self._artifacts:
+            self._artifacts[name] = load(name, self.evm_version)
+        return self._artifacts[name]
+
+    def at(self, address: str, *artifacts: Artifact, label: str = "") -> Contract:
+        """Return the contract at an address, with the functions of one or more artifacts.
+
+        `label` is its name in messages; the default is the first artifact's name.
+        """
+        # making the codecs takes longer than most calls
+        key = (address, label or artifacts[0].name, *(part.name for part in artifacts))
+        if key not in self._contracts:
+            self._contracts[key] = Contract(self, self._handle(address, artifacts, key[1]))
+        return self._contracts[key]
 
     def runtime_of(self, artifact: Artifact, code: bytes) -> bytes | None:
         """Return the immutables' bytes behind an artifact's runtime, or None when the code is not
@@ -130,6 +144,7 @@ class EvmBackend(Backend):
 
     def __init__(self, chain: Chain | None = None) -> None:
         """Take a chain, or make one. Contracts are compiled for the chain's rules."""
+        super().__init__()
         self.chain = chain or Chain()
         self.chain_id = self.chain.chain_id
         self.evm_version = self.chain.fork.lower()
@@ -182,13 +197,13 @@ class EvmBackend(Backend):
         except CallFailed as error:
             raise _refused(error) from error
         contract = Contract(self, handle)
+        self._contracts[(contract.address, artifact.name, artifact.name)] = contract
         if handle.deployed is not None:
             contract.deployed = self._receipt(handle.deployed)
         return contract
 
-    def at(self, address: str, *artifacts: Artifact, label: str = "") -> Contract:
-        """Return the contract at an address."""
-        return Contract(self, self.chain.at(address, *artifacts, label=label))
+    def _handle(self, address: str, artifacts: tuple[Artifact, ...], label: str) -> Handle:
+        return self.chain.at(address, *artifacts, label=label)
 
     def transact(
         self, method: Method, args: tuple[Any, ...], *, sender: Any, value: int, gas: int | None

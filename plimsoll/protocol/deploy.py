@@ -72,7 +72,6 @@ class Deployment:
         self.owner = plan.owner or self.sender_address
         self.sent = 0
         self._say = say or (lambda _: None)
-        self._contracts: dict[str, Contract] = {}
         local = plan.local_only()
         if local and not backend.is_local:
             raise PlanError(
@@ -379,10 +378,10 @@ class Deployment:
         return address
 
     def _at(self, key: str) -> Contract:
-        if key not in self._contracts:
-            parts = [self.backend.artifact(name) for name in KINDS.get(key, ("MockAggregator",))]
-            self._contracts[key] = self.backend.at(self._address(key), *parts, label=parts[0].name)
-        return self._contracts[key]
+        other = "FeedProxy" if key.startswith("feed ") else "MockAggregator"
+        parts = [self.backend.artifact(name) for name in KINDS.get(key, (other,))]
+        label = "" if key in KINDS else key
+        return self.backend.at(self._address(key), *parts, label=label)
 
     def _send(self, key: str, function: str, *args: Any) -> Receipt:
         return self._at(key).methods[function].transact(*args, sender=self.sender)
@@ -400,12 +399,9 @@ class Deployment:
         mock = market.feed.mock
         if mock is None:
             return
-        aggregator = self._at(f"aggregator {name}")
-        updated = self.backend.at(
-            self._feed(name, market), self.backend.artifact("FeedProxy")
-        ).latestRoundData()[3]
+        updated = self._at(f"feed {name}").latestRoundData()[3]
         if self.backend.now() - updated > market.feed.heartbeat // 2:
-            aggregator.set_answer(mock.answer(), sender=self.sender)
+            self._send(f"aggregator {name}", "set_answer", mock.answer())
             self.sent += 1
 
     def _preflight(self) -> None:

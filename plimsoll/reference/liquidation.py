@@ -1,5 +1,6 @@
 """Takeover, takeover by order, resolve and cover (SPEC section 6)."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from plimsoll.reference.errors import Refused, require
@@ -283,16 +284,49 @@ class Liquidation(Trading):
         whole = abs(case.size)
         if self.slice_allowed(case, whole):
             return whole
+        # the margin is convex in the slice: down to its least, then up again
+        least = self.least_margin_slice(case)
         kept = ceil_div(self.markets[market].rules.min_notional * WAD, case.mark)
-        low, high = 0, whole - kept  # the largest slice within TAU lies in [low, high]
+        if self.is_within_tau(case, least):
+            found = self.bisect(least, whole - kept, lambda q: self.is_healthier(case, q))
+        else:
+            found = self.bisect(0, least, lambda q: self.is_within_tau(case, q))
+        return found if found > 0 and self.slice_allowed(case, found) else 0
+
+    def least_margin_slice(self, case: Case) -> int:
+        """The slice (WAD) of those that leave the minimum size after which MM is least."""
+        whole = abs(case.size)
+        kept = ceil_div(self.markets[case.market].rules.min_notional * WAD, case.mark)
+        low, high = 0, max(0, whole - kept)
+        while high - low > 2:
+            third = (high - low) // 3
+            left, right = low + third, high - third
+            if self.mm_with(case, whole - left) <= self.mm_with(case, whole - right):
+                high = right
+            else:
+                low = left
+        return min(range(low, high + 1), key=lambda q: self.mm_with(case, whole - q))
+
+    def is_within_tau(self, case: Case, q: int) -> bool:
+        """Whether a slice `q` (WAD) leaves a health of at most TAU."""
+        equity = case.equity - self.charge_for(case, q)
+        return equity * WAD <= TAU * self.mm_with(case, abs(case.size) - q)
+
+    def is_healthier(self, case: Case, q: int) -> bool:
+        """Whether health rises with a slice `q` (WAD)."""
+        equity = case.equity - self.charge_for(case, q)
+        return equity * case.mm > case.equity * self.mm_with(case, abs(case.size) - q)
+
+    @staticmethod
+    def bisect(low: int, high: int, holds: Callable[[int], bool]) -> int:
+        """The largest number in [low, high] for which `holds`, if it holds for `low` and once."""
         while low < high:
             middle = (low + high + 1) // 2
-            equity = case.equity - self.charge_for(case, middle)
-            if equity * WAD <= TAU * self.mm_with(case, whole - middle):
+            if holds(middle):
                 low = middle
             else:
                 high = middle - 1
-        return low if low > 0 and self.slice_allowed(case, low) else 0
+        return low
 
     def slice_allowed(self, case: Case, q: int) -> bool:
         """Whether step 5 lets a slice `q` (WAD) pass."""

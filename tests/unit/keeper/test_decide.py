@@ -343,13 +343,21 @@ def test_largest(most: int) -> None:
     assert largest(100, lambda q: q <= most) == most
 
 
-def test_a_slice_at_a_better_price_is_smaller() -> None:
+@pytest.mark.parametrize("price", [99, 100, 102])
+def test_the_largest_slice_is_the_largest(price: int) -> None:
     case = Case(SICK, MARKET, BOOK)
-    at_mark = case.slice_at(case.whole, PRICE)
-    better = case.slice_at(case.whole, 102 * WAD)
-    assert 0 < better < at_mark
-    assert case.allows(better, case.equity_after(better, 102 * WAD))
-    assert not case.allows(better + 10, case.equity_after(better + 10, 102 * WAD))
+    q = case.slice_at(case.whole, price * WAD)
+    assert 0 < q < case.whole
+    assert case.allows(q, price * WAD)
+    assert not case.allows(q + 1, price * WAD)
+
+
+def test_a_loss_is_covered_by_the_penalty_and_paid_by_free_cash() -> None:
+    case = Case(SICK, MARKET, BOOK)
+    price = 99_500 * WAD // 1_000
+    q = case.affordable(case.whole, price)
+    assert case.slip(q, price)[0] <= min(case.free, case.penalty(q))
+    assert case.affordable(case.whole, 98 * WAD) == 0
 
 
 def test_maker_pays_its_loss_and_fee_from_cash() -> None:

@@ -278,7 +278,9 @@ class World:
     def list_market(self, market: int, config: Config | None = None) -> Receipt:
         """List a market as its owner."""
         config = Config() if config is None else config
-        receipt: Receipt = self.engine.list_market(market, config, self.allowance, sender=self.owner)
+        receipt: Receipt = self.engine.list_market(
+            market, config, self.allowance, sender=self.owner
+        )
         return receipt
 
     def configure(self, market: int = 0, **changes: Any) -> None:
@@ -289,10 +291,7 @@ class World:
     def correlate(self, rho: int, *markets: int) -> None:
         """The same correlation (1e4) between any two of these markets, zero elsewhere."""
         matrix = [
-            [
-                10_000 if m == n else rho if m in markets and n in markets else 0
-                for n in range(16)
-            ]
+            [10_000 if m == n else rho if m in markets and n in markets else 0 for n in range(16)]
             for m in range(16)
         ]
         self.risk.set_correlations(matrix, sender=self.owner)
@@ -560,8 +559,6 @@ def events(receipt: Receipt, *without: str) -> list[str]:
 
 def of(receipt: Receipt, name: str, **fields: Any) -> Event:
     """The only event `name` whose fields have these values."""
-    found = [
-        e for e in receipt.events(name) if all(e.args[key] == fields[key] for key in fields)
-    ]
+    found = [e for e in receipt.events(name) if all(e.args[key] == fields[key] for key in fields)]
     assert len(found) == 1, f"{len(found)} events {name} with {fields}"
     return found[0]

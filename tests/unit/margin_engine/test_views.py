@@ -1,4 +1,5 @@
 """A first look."""
+
 from engine_world import World, wad
 
 

@@ -1,16 +1,19 @@
 """LED: marking, settlement, cash in and out, in worked figures. Market 0 stands at 100 quote."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from plimsoll.reference import Refused
+from plimsoll.reference import Config, Refused, Risk
 from plimsoll.reference.numbers import A_ONE, FUND, TREASURY, WAD
 
 STRANGER = "0x" + "77" * 20
 FUND_CONTRACT = "0x" + "0f" * 20
 OWNER = "0x" + "0a" * 20
 BUYER, SELLER, THIRD = 1, 2, 3
+RISK = Risk(5 * 10**10, 2 * 10**10, 10**10, 10**10, 10**8, 0, 10**10, 10**12)
+CONFIG = Config(10**22, 10 * WAD, 10**7 * WAD, 5_000, 200, 1_000, 0, 0)
 
 
 def address(number: int) -> str:
@@ -137,6 +140,33 @@ def test_led_8_an_empty_market_starts_afresh(world: Any, pair: tuple[int, int]) 
     world.trade(BUYER, SELLER, -10 * WAD)
     assert world.model.market_view(0)[0] == 0
     assert world.model.market_view(0)[3:] == (A_ONE, 0, 1, A_ONE, 0, 1)
+
+
+def test_led_8_a_reduction_to_dust_closes(new_world: Any) -> None:
+    """A cap of 2**96 makes about 7.9e12 wei of size dust; the minimum position is 1e20 wei here.
+
+    The buyer's reduction to one wei less than that closes the position, OI keeps what was dropped,
+    and so the book ends. One more wei would be a position below the minimum.
+    """
+    world = new_world()
+    price = 10**14  # 2**60 is above it, and 2**96 units of size stay in the field
+    world.model.set_answer(0, price, world.model.time)
+    world.model.set_feed(OWNER, 0, 3_600, 0, 60)
+    world.model.set_risk(OWNER, 0, RISK)
+    config = replace(CONFIG, oi_cap=2**96, min_notional=10**16, max_notional=10**18 * 10**7)
+    world.model.list_market(OWNER, 0, config, 0)
+    model, buyer = world.model, world.actor(BUYER, 1_000)
+    world.actor(SELLER, 1_000)
+    dust = 2**96 // 10**16
+    assert model.dust_size(0) == dust
+    world.trade(BUYER, SELLER, 1_000 * WAD)
+    with pytest.raises(Refused, match="minimum"):
+        world.trade(BUYER, SELLER, dust - 1_000 * WAD)
+    world.trade(BUYER, SELLER, dust - 1 - 1_000 * WAD)
+    assert leg(world, buyer) == (0, 0, 0, 0, 0)
+    assert model.market_view(0)[0] == 0
+    assert model.market_view(0)[3:] == (A_ONE, 0, 2, A_ONE, 0, 2)
+    assert model.identities() == []
 
 
 def test_led_9_deposit_bound(world: Any) -> None:

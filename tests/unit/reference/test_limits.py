@@ -117,7 +117,7 @@ def test_liq_2_known_limit_a_hedged_pair_of_the_minimum_size(new_world: Any) -> 
     """Long and short of 1 quote with correlation 1: ES = 0, floor = MM = 0.04, E = 0.02.
 
     A part would leave less than the minimum; the whole of one leg leaves ES = 15 % of 1. So the
-    pair waits until it is bankrupt or its owner acts.
+    pair waits until it is bankrupt or its owner deposits.
     """
     risk = Risk(5 * 10**10, 2 * 10**10, 0, 0, 10**12, 0, 5 * 10**9, 10**13)
     world = new_world()
@@ -129,7 +129,10 @@ def test_liq_2_known_limit_a_hedged_pair_of_the_minimum_size(new_world: Any) -> 
         for part, reason in ((abs(size) // 2, "minimum"), (abs(size), "health")):
             with pytest.raises(Refused, match=reason):
                 model.takeover(address(HELPER), weak, market, part, helper)
-    world.trade(WEAK, DEALER, -WAD // 100, market=0)  # the owner closes one leg, then the other
+    with pytest.raises(Refused, match="health"):  # nor does the owner get out of one leg alone
+        world.trade(WEAK, DEALER, -WAD // 100, market=0)
+    model.deposit(STRANGER, weak, 10**6)
+    world.trade(WEAK, DEALER, -WAD // 100, market=0)
     world.trade(WEAK, DEALER, WAD // 100, market=1)
     assert model.positions(weak) == {}
 

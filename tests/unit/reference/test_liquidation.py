@@ -3,11 +3,12 @@
 Market 0 stands at 100 quote; an account long 10 with 400 quote has MM = 1.5 * price + impact.
 """
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from plimsoll.reference import Config, Refused, account_id
+from plimsoll.reference import Config, Refused, Reward, account_id
 from plimsoll.reference.numbers import A_ONE, DAY, FUND, WAD
 
 OWNER = "0x" + "0a" * 20
@@ -291,7 +292,7 @@ def test_resolve_reverts(world: Any) -> None:
     with pytest.raises(Refused, match="bankrupt"):
         model.resolve(STRANGER, broke, 0, keeper)
     world.answer(0, 60 * WAD)
-    for market, receiver in ((1, keeper), (0, FUND), (2, keeper)):
+    for market, receiver in ((1, keeper), (0, FUND), (0, broke), (2, keeper)):
         with pytest.raises(Refused):
             model.resolve(STRANGER, broke, market, receiver)
     model.set_answer(0, 60 * WAD, model.time - 4_000)
@@ -349,6 +350,40 @@ def test_set_market_reverts_out_of_range(world: Any, change: dict[str, int]) -> 
     rules: Config = world.model.markets[0].rules
     with pytest.raises(Refused):
         world.model.set_market(OWNER, 0, Config(**{**rules.__dict__, **change}))
+
+
+def test_mrg_6_a_reduce_only_market_may_outgrow_its_depth(world: Any) -> None:
+    """The cap of 1e22 units at 100 is all that depth and share carry; at 101 it is too much."""
+    model = world.model
+    rules: Config = replace(model.markets[0].rules, oi_cap=10**24)
+    model.set_market(OWNER, 0, rules)
+    world.answer(0, 101 * WAD)
+    with pytest.raises(Refused, match="depth"):
+        model.set_market(OWNER, 0, rules)
+    model.set_market(OWNER, 0, replace(rules, reduce_only=True))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"gas_units": 2**24},
+        {"native_price": 1},
+        {"native_price": 2**64 * 10**9},
+        {"premium": 50_001},
+        {"minimum": 51 * WAD},
+        {"minimum": WAD + 1},
+        {"cap": 2**64 * 10**9},
+        {"interval": 59},
+        {"interval": 7 * DAY + 1},
+    ],
+)
+def test_set_reward_reverts_out_of_range(world: Any, change: dict[str, int]) -> None:
+    """Section 8: each value one beyond its end, or off its step."""
+    model = world.model
+    good = Reward(2**24 - 1, (2**64 - 1) * 10**9, 50_000, WAD, 50 * WAD, 7 * DAY)
+    model.set_reward(OWNER, good)
+    with pytest.raises(Refused):
+        model.set_reward(OWNER, replace(good, **change))
 
 
 def test_liq_8_fund_shares(world: Any) -> None:

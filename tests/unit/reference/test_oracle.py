@@ -58,3 +58,14 @@ def test_set_feed_reverts_out_of_range(world: Any) -> None:
             world.model.set_feed(OWNER, 0, *rules)
     with pytest.raises(Refused):
         world.model.set_feed("0x" + "01" * 20, 0, 3_600, 0, 80)
+
+
+def test_led_9_a_ceiling_never_rises(world: Any) -> None:
+    """80 at listing: 79 and 80 pass, then 80 is too much."""
+    model = world.model
+    with pytest.raises(Refused, match="ceiling"):
+        model.set_feed(OWNER, 0, 3_600, 0, 81)
+    model.set_feed(OWNER, 0, 3_600, 0, 80)
+    model.set_feed(OWNER, 0, 3_600, 0, 79)
+    with pytest.raises(Refused, match="ceiling"):
+        model.set_feed(OWNER, 0, 3_600, 0, 80)

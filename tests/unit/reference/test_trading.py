@@ -49,6 +49,20 @@ def test_fill_default(new_world: Any) -> None:
     assert model.identities() == []
 
 
+def test_fill_rounds_the_treasury_share_once(new_world: Any) -> None:
+    """Fees of 14 and 14 wei: 20 % of 28, rounded down, is 5; of each alone it would be 2."""
+    world = new_world()
+    world.market(maker_fee=1, taker_fee=1, min_notional=10**16)
+    model = world.model
+    for who in (MAKER, TAKER):
+        world.actor(who, 1_000)
+    world.trade(MAKER, TAKER, 10 * WAD)
+    before = model.account(TREASURY).cash
+    assert before == 2 * 10**15 * 2 // 10
+    world.trade(MAKER, TAKER, 131_072)  # 131,072 * 100 / 1e6, rounded up
+    assert model.account(TREASURY).cash - before == 5
+
+
 def test_fill_reverts_outside_the_band(world: Any, pair: tuple[int, int]) -> None:
     """Band 5 %: 105 and 95 pass, a wei beyond does not."""
     for price in (105 * WAD + 1, 95 * WAD - 1):
@@ -150,8 +164,10 @@ def test_cancel_order_and_below(world: Any, pair: tuple[int, int]) -> None:
     model.cancel_below(address(MAKER), pair[0], two.salt + 1)
     with pytest.raises(Refused, match="cancelled"):
         take(world, two, WAD)
-    with pytest.raises(Refused):
-        model.cancel_below(address(MAKER), pair[0], two.salt + 1)
+    for salt in (two.salt + 1, 2**56):
+        with pytest.raises(Refused, match="salt"):
+            model.cancel_below(address(MAKER), pair[0], salt)
+    model.cancel_below(address(MAKER), pair[0], 2**56 - 1)
 
 
 def test_fill_open_interest_cap(new_world: Any) -> None:

@@ -1,0 +1,523 @@
+"""Deploying in process: complete, verified, repeatable, resumable after any interruption."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from plimsoll.evm import Chain, load
+from plimsoll.protocol import (
+    DeployError,
+    Deployment,
+    EvmBackend,
+    PlanError,
+    Plimsoll,
+    Record,
+    RecordError,
+    VerifyError,
+    connect,
+    deploy,
+    verify,
+)
+from plimsoll.protocol.addresses import checked_address
+
+WAD = 10**18
+OWNER = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"
+
+
+class Cut(Exception):  # noqa: N818
+    """The process ends here."""
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "nested" / "local.json"
+
+
+def snapshot_of(plimsoll: Plimsoll) -> dict[str, Any]:
+    """What two deployments of one plan must have in common."""
+    engine = plimsoll.engine
+    return {
+        "markets": {name: plimsoll.market_state(name)[:-1] for name in plimsoll.markets},
+        "fund": plimsoll.fund_state(),
+        "shares": plimsoll.fund.balanceOf(OWNER),
+        "reward": engine.reward_rule(),
+        "owners": [c.owner() for c in (engine, plimsoll.oracle, plimsoll.risk)],
+        "held": plimsoll.token.balanceOf(engine.address),
+    }
+
+
+def test_default(backend: EvmBackend, make_plan: Any, path: Path) -> None:
+    plan = make_plan()
+    plimsoll = deploy(backend, plan, path)
+    verify(plimsoll, plan)
+    assert plimsoll.engine.owner() == plimsoll.risk.owner() == plimsoll.oracle.owner() == OWNER
+    assert plimsoll.extension.owner() == plimsoll.admin.owner() == OWNER
+    cash, claims, shortfall = plimsoll.fund_state()
+    buffers = sum(plimsoll.market_state(name).cash for name in plimsoll.markets)
+    assert cash + buffers == plan.fund.units("seed")
+    assert claims == shortfall == 0
+    assert plimsoll.fund.balanceOf(OWNER) == plan.fund.units("seed")
+    assert plimsoll.token.balanceOf(plimsoll.engine.address) * plimsoll.scale == cash + buffers
+    record = Record.load(path)
+    assert record.complete
+    assert record.pending is None
+    assert record == plimsoll.record
+    assert plimsoll.risk.correlation(0, 3) == 5_500
+    assert path.stat().st_mode & 0o777 == 0o644
+
+
+def test_second_run_sends_nothing(backend: EvmBackend, make_plan: Any, path: Path) -> None:
+    deploy(backend, make_plan(), path)
+    before = path.read_bytes()
+    nonce = backend.next_address(backend.deployer)
+    told: list[str] = []
+    again = Deployment(backend, make_plan(), path, say=told.append)
+    again.run()
+    assert again.sent == 0
+    assert told[-1] == "nothing to do: everything is deployed as planned; no transaction was sent"
+    assert path.read_bytes() == before
+    assert backend.next_address(backend.deployer) == nonce
+
+
+def test_without_owner_the_deployer_keeps_it(backend: EvmBackend, make_plan: Any) -> None:
+    plimsoll = deploy(backend, make_plan({"owner": None}))
+    assert plimsoll.engine.owner() == backend.deployer.address
+
+
+def test_check_sends_and_writes_nothing(backend: EvmBackend, make_plan: Any, path: Path) -> None:
+    nonce = backend.next_address(backend.deployer)
+    deployment = Deployment(backend, make_plan(), path)
+    left = [step.name for step in deployment.check()]
+    assert left[:3] == ["token", "aggregator BTC", "feed BTC"]
+    assert left[-1] == "transfer engine"
+    assert not path.exists()
+    assert backend.next_address(backend.deployer) == nonce
+
+
+# ------------------------------------------------------------------------------------ interruption
+
+
+@pytest.fixture
+def one_market(make_plan: Any) -> Any:
+    """The smallest plan; it has every kind of step."""
+    return make_plan({"markets.DOGE": None, "correlations.BTC": None})
+
+
+def test_interrupted_after_every_step_continues(one_market: Any, tmp_path: Path) -> None:
+    plan = one_market
+    whole = Deployment(EvmBackend(), plan)
+    expected = snapshot_of(whole.run())
+    steps = [step.name for step in whole.steps()]
+    for at in range(len(steps)):
+        backend, path = EvmBackend(), tmp_path / f"{at}.json"
+
+        def cut(line: str, at: int = at) -> None:
+            if line.startswith(f"[{at + 1}/"):
+                raise Cut
+
+        first = Deployment(backend, plan, path, say=cut)
+        with pytest.raises(Cut):
+            first.run()
+        second = Deployment(backend, plan, path)
+        assert [step.name for step in second.left()] == steps[at + 1 :]
+        assert snapshot_of(second.run()) == expected
+        assert first.sent + second.sent == whole.sent, steps[at]
+
+
+def test_interrupted_before_every_record_continues(
+    one_market: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A step whose result never reached the record is found on the chain, not done again."""
+    plan = one_market
+    whole = Deployment(EvmBackend(), plan)
+    expected = snapshot_of(whole.run())
+    real = Record.save
+    last = 0
+    for at in range(1, 1_000):
+        backend, path = EvmBackend(), tmp_path / f"{at}.json"
+        calls = 0
+
+        def save(record: Record, at: int = at) -> None:
+            nonlocal calls
+            calls += 1
+            if calls == at:
+                raise Cut
+            real(record)
+
+        monkeypatch.setattr(Record, "save", save)
+        first = Deployment(backend, plan, path)
+        try:
+            first.run()
+        except Cut:
+            last = at
+        else:
+            break
+        monkeypatch.setattr(Record, "save", real)
+        second = Deployment(backend, plan, path)
+        assert snapshot_of(second.run()) == expected
+        assert first.sent + second.sent == whole.sent, at
+    assert last > len(list(whole.steps()))
+
+
+def test_refused_step_continues_when_the_cause_is_gone(
+    backend: EvmBackend, make_plan: Any, path: Path
+) -> None:
+    plan = make_plan()
+
+    def halt(line: str) -> None:
+        if "oracle" in line:
+            raise Cut
+
+    with pytest.raises(Cut):
+        Deployment(backend, plan, path, say=halt).run()
+    record = Record.load(path)
+    aggregator = backend.at(
+        record.contracts["aggregator BTC"].address, load("MockAggregator"), label="mock"
+    )
+    aggregator.set_answer(0)
+    with pytest.raises(DeployError, match=r"step 'set feed BTC' was refused: .*feed is not fresh"):
+        deploy(backend, plan, path)
+    aggregator.set_answer(40_000 * 10**8)
+    deploy(backend, plan, path)
+
+
+def test_stale_mock_feeds_answer_anew(backend: EvmBackend, make_plan: Any, path: Path) -> None:
+    def halt(line: str) -> None:
+        if "seed fund" in line:
+            raise Cut
+
+    with pytest.raises(Cut):
+        Deployment(backend, make_plan(), path, say=halt).run()
+    backend.advance(2 * 86_400)
+    plimsoll = deploy(backend, make_plan(), path)
+    assert plimsoll.price("BTC") == (40_000 * WAD, 0)
+
+
+def test_other_account_may_not_continue(backend: EvmBackend, make_plan: Any, path: Path) -> None:
+    def halt(line: str) -> None:
+        if "[5/" in line:
+            raise Cut
+
+    with pytest.raises(Cut):
+        Deployment(backend, make_plan(), path, say=halt).run()
+    other = backend.account("other")
+    with pytest.raises(RecordError, match="continue with that account"):
+        deploy(backend, make_plan(), path, sender=other)
+
+
+def test_sender_deploys(backend: EvmBackend, make_plan: Any) -> None:
+    sender = backend.account("release manager")
+    assert deploy(backend, make_plan(), sender=sender).record.deployer == sender.address
+
+
+# ------------------------------------------------------------------------------- records that lie
+
+
+@pytest.fixture
+def finished(backend: EvmBackend, make_plan: Any, path: Path) -> dict[str, Any]:
+    deploy(backend, make_plan(), path)
+    data: dict[str, Any] = json.loads(path.read_text())
+    return data
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", "{}", '{"version": 2}', '{"version": 1}', "null", "\x00"]
+)
+def test_unreadable_record(backend: EvmBackend, make_plan: Any, path: Path, text: str) -> None:
+    path.parent.mkdir()
+    path.write_text(text)
+    with pytest.raises(RecordError, match=r"is no deployment record .* delete it to deploy anew"):
+        deploy(backend, make_plan(), path)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "told"),
+    [
+        ("chain_id", 1, "is of chain 1, but in-process is chain 31337"),
+        ("genesis", "0x12", "is of another chain with the id 31337"),
+        ("evm_version", "shanghai", "was deployed for shanghai"),
+        ("contracts", {"engine": {"address": "0x12"}}, "is no deployment record"),
+        ("contracts", [], "is no deployment record"),
+        ("pending", 5, "is no deployment record"),
+    ],
+)
+def test_record_of_something_else(
+    backend: EvmBackend,
+    make_plan: Any,
+    path: Path,
+    finished: dict[str, Any],
+    key: str,
+    value: Any,
+    told: str,
+) -> None:
+    path.write_text(json.dumps({**finished, key: value}))
+    with pytest.raises(RecordError, match=re.escape(told)):
+        deploy(backend, make_plan(), path)
+
+
+def test_record_without_code(make_plan: Any, path: Path, finished: dict[str, Any]) -> None:
+    with pytest.raises(RecordError, match=r"as token, but there is no code .* to deploy anew"):
+        deploy(EvmBackend(), make_plan(), path)
+    with pytest.raises(RecordError, match="there is no code"):
+        connect(EvmBackend(), path)
+
+
+def test_record_of_another_plan(
+    backend: EvmBackend, make_plan: Any, path: Path, finished: dict[str, Any]
+) -> None:
+    with pytest.raises(RecordError, match=r"these differ: markets\.BTC\.risk\.sigma, risk\.z\."):
+        deploy(backend, make_plan({"markets.BTC.risk.sigma": 0.03, "risk.z": 2}), path)
+
+
+def test_record_that_names_the_wrong_contract(
+    backend: EvmBackend, make_plan: Any, path: Path, finished: dict[str, Any]
+) -> None:
+    contracts = finished["contracts"]
+    contracts["lens"]["address"] = contracts["token"]["address"]
+    path.write_text(json.dumps(finished))
+    with pytest.raises(VerifyError, match=r"lens: the code at .* is not MarginLens's"):
+        deploy(backend, make_plan(), path)
+
+
+def test_pending_address_with_foreign_code_is_not_adopted(
+    backend: EvmBackend, make_plan: Any, path: Path
+) -> None:
+    def halt(line: str) -> None:
+        if "oracle" in line:
+            raise Cut
+
+    with pytest.raises(Cut):
+        Deployment(backend, make_plan(), path, say=halt).run()
+    data = json.loads(path.read_text())
+    token = data["contracts"]["token"]["address"]
+    data["pending"] = {"step": "risk", "address": token}
+    path.write_text(json.dumps(data))
+    assert deploy(backend, make_plan(), path).risk.address != token
+
+
+# -------------------------------------------------------------------------------- what is verified
+
+
+def _as_owner(plimsoll: Plimsoll, what: str) -> str:
+    """Change one thing that the plan says, and return what the verification should name."""
+    engine, oracle, risk = plimsoll.engine, plimsoll.oracle, plimsoll.risk
+    match what:
+        case "config":
+            config = plimsoll.market_state("BTC").config
+            engine.set_market(0, config._replace(taker_fee=900), sender=OWNER)
+            return "markets.BTC.config.taker_fee is 900, the plan says 500"
+        case "allowance":
+            engine.set_allowance(0, WAD, sender=OWNER)
+            return "markets.BTC.allowance is"
+        case "risk":
+            risk.set_market(3, risk.params(3)._replace(sigma=10**11), sender=OWNER)
+            return "markets.DOGE.risk.sigma is 100000000000, the plan says 50000000000"
+        case "globals":
+            risk.set_globals(2 * WAD, 2 * WAD, sender=OWNER)
+            return "risk.globals.z is"
+        case "correlations":
+            matrix = [[10_000 * (m == n) for n in range(16)] for m in range(16)]
+            risk.set_correlations(matrix, sender=OWNER)
+            return "correlations.BTC.DOGE is 0, the plan says 5500"
+        case "feed":
+            feed = oracle.feed(0)
+            oracle.set_feed(0, feed.feed, 3_600, feed.gap, feed.ceiling, sender=OWNER)
+            return "markets.BTC.feed is"
+        case "reward":
+            rule = engine.reward_rule()
+            engine.set_reward(rule._replace(interval=60), sender=OWNER)
+            return "engine.reward_rule.interval is 60, the plan says 3600"
+        case "owner":
+            engine.transfer_ownership(plimsoll.fund.address, sender=OWNER)
+            return f"engine.owner is {plimsoll.fund.address}, the plan says {OWNER}"
+        case "aggregator":
+            plimsoll.markets["BTC"].feed.set_aggregator(plimsoll.token.address)
+            return "feed BTC: its aggregator is"
+        case "market":
+            oracle.set_feed(9, plimsoll.markets["BTC"].feed.address, 60, 0, 83, sender=OWNER)
+            risk.set_market(9, risk.params(0), sender=OWNER)
+            engine.list_market(9, plimsoll.market_state("BTC").config, 0, sender=OWNER)
+            return "market 9 is listed, the plan has none of that number"
+    raise AssertionError(what)
+
+
+@pytest.mark.parametrize(
+    "what",
+    [
+        "config",
+        "allowance",
+        "risk",
+        "globals",
+        "correlations",
+        "feed",
+        "reward",
+        "owner",
+        "aggregator",
+        "market",
+    ],
+)
+def test_verification_names_what_was_changed(
+    backend: EvmBackend, make_plan: Any, plimsoll: Plimsoll, what: str
+) -> None:
+    told = _as_owner(plimsoll, what)
+    with pytest.raises(VerifyError, match=re.escape(told)) as caught:
+        deploy(backend, make_plan(), plimsoll.record)
+    assert len(caught.value.differences) == (2 if what == "globals" else 1)
+
+
+def test_verification_sees_changed_code(
+    backend: EvmBackend, make_plan: Any, plimsoll: Plimsoll
+) -> None:
+    code = bytearray(backend.code(plimsoll.risk.address))
+    code[100] ^= 1
+    backend.chain.set_code(plimsoll.risk.address, bytes(code))
+    with pytest.raises(VerifyError, match=r"risk: the code at .* is not RiskModel's"):
+        verify(plimsoll, make_plan())
+
+
+def test_verification_sees_changed_immutable(
+    backend: EvmBackend, make_plan: Any, plimsoll: Plimsoll
+) -> None:
+    """The root's own oracle has no getter: it is read from the code."""
+    code = backend.code(plimsoll.engine.address)
+    oracle = bytes.fromhex(plimsoll.oracle.address[2:])
+    other = bytes.fromhex(plimsoll.token.address[2:])
+    at = code.rindex(oracle)
+    backend.chain.set_code(plimsoll.engine.address, code[:at] + other + code[at + 20 :])
+    with pytest.raises(VerifyError, match=r"engine: immutable valuation\.ORACLE is"):
+        verify(plimsoll, make_plan())
+
+
+# ----------------------------------------------------------------- plans that the chain contradicts
+
+
+class Live(EvmBackend):
+    """The chain in the process, taken for a live network."""
+
+    is_local = False
+    network = "ethereum:mainnet:node"
+
+
+@pytest.fixture
+def live() -> Live:
+    return Live()
+
+
+def live_changes(live: Live, **amounts: int) -> dict[str, Any]:
+    """A plan with a real token and a real feed."""
+    token = live.deploy(load("TestToken"), amounts.get("decimals", 6))
+    token.mint(live.deployer.address, amounts.get("balance", 10**13))
+    feeds = {}
+    for name, answer in (("BTC", 40_000 * 10**8), ("DOGE", 4 * 10**7)):
+        mock = live.deploy(load("MockAggregator"), 8, amounts.get(name, answer))
+        feeds[name] = live.deploy(load("FeedProxy"), mock).address
+    return {
+        "token": {"address": token.address},
+        "markets.BTC.feed.mock": None,
+        "markets.BTC.feed.address": feeds["BTC"],
+        "markets.DOGE.feed.mock": None,
+        "markets.DOGE.feed.address": feeds["DOGE"],
+    }
+
+
+def test_live_network(live: Live, make_plan: Any, path: Path) -> None:
+    changes = live_changes(live)
+    plimsoll = deploy(live, make_plan(changes), path)
+    assert plimsoll.token.address == changes["token"]["address"]
+    assert plimsoll.markets["BTC"].aggregator is None
+    assert plimsoll.price("BTC") == (40_000 * WAD, 0)
+    again = Deployment(live, make_plan(changes), path)
+    again.run()
+    assert again.sent == 0
+    assert connect(live, path).token.address == plimsoll.token.address
+
+
+def test_live_network_refuses_test_parts(live: Live, make_plan: Any) -> None:
+    with pytest.raises(PlanError) as caught:
+        deploy(live, make_plan({"owner": None}))
+    assert [problem.split(":")[0] for problem in caught.value.problems] == [
+        "token.test",
+        "markets.BTC.feed.mock",
+        "markets.DOGE.feed.mock",
+        "owner (left out)",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("amounts", "error", "told"),
+    [
+        ({"balance": 10**9}, DeployError, "has 1000000000: send it the rest, or lower fund.seed"),
+        ({"BTC": 10**14}, PlanError, "markets.BTC: config.oi_cap is worth 8000000000 "),
+        ({"BTC": 10**20}, PlanError, "markets.BTC: the price 1000000000000 reaches the ceiling"),
+        ({"BTC": 0}, PlanError, "markets.BTC.feed.address: is no Chainlink feed here"),
+    ],
+)
+def test_live_preflight(
+    live: Live, make_plan: Any, amounts: dict[str, int], error: type[Exception], told: str
+) -> None:
+    plan = make_plan(live_changes(live, **amounts))
+    nonce = live.next_address(live.deployer)
+    with pytest.raises(error, match=re.escape(told)):
+        deploy(live, plan)
+    assert live.next_address(live.deployer) == nonce
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"token": {"address": OWNER}}, "token.address: no contract stands at"),
+        ({"markets.BTC.feed.address": OWNER}, "markets.BTC.feed.address: is no Chainlink feed"),
+    ],
+)
+def test_live_addresses(live: Live, make_plan: Any, changes: dict[str, Any], told: str) -> None:
+    with pytest.raises(PlanError, match=re.escape(told)):
+        deploy(live, make_plan({**live_changes(live), **changes}))
+
+
+def test_token_that_is_none(live: Live, make_plan: Any) -> None:
+    changes = live_changes(live)
+    changes["token"] = {"address": live.deploy(load("PriceOracle")).address}
+    with pytest.raises(PlanError, match="does not tell its decimals"):
+        deploy(live, make_plan(changes))
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"fund.seed": "1000000.0000001"}, "is no whole number of token units"),
+        ({"fund.seed": "0.000001"}, "is below the markets' dust buffers"),
+    ],
+)
+def test_seed(backend: EvmBackend, make_plan: Any, changes: dict[str, Any], told: str) -> None:
+    with pytest.raises(PlanError, match=re.escape(told)):
+        deploy(backend, make_plan(changes))
+
+
+@pytest.mark.parametrize("decimals", [2, 6, 8, 18])
+def test_token_decimals(backend: EvmBackend, make_plan: Any, decimals: int) -> None:
+    plimsoll = deploy(backend, make_plan({"token.test.decimals": decimals}))
+    assert plimsoll.decimals == decimals
+    assert plimsoll.to_token_units("1.25") == 125 * 10 ** (decimals - 2)
+
+
+def test_shanghai(make_plan: Any) -> None:
+    plan = make_plan()
+    plimsoll = deploy(EvmBackend(Chain(fork="SHANGHAI")), plan)
+    assert plimsoll.record.evm_version == "shanghai"
+    assert load("MarginEngine", "shanghai").runtime != load("MarginEngine").runtime
+
+
+@pytest.mark.parametrize(
+    "text", ["", "0x", "0x12", OWNER[2:], OWNER + "0", OWNER[:-1] + "g", OWNER[:-1] + "9", None]
+)
+def test_checked_address_refuses(text: Any) -> None:
+    with pytest.raises(ValueError, match=r"no address|typing error"):
+        checked_address(text)
+
+
+def test_checked_address() -> None:
+    for text in (OWNER, OWNER.lower(), "0x" + OWNER[2:].upper()):
+        assert checked_address(text) == OWNER
