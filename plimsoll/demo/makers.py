@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from plimsoll.demo.setting import Setting
@@ -24,6 +25,8 @@ FEAR = 0.1
 INVENTORY = 1_200_000
 #: Part of the band that a quote uses at most.
 BAND_SHARE = 0.8
+#: Orders of one side that makers show to keepers.
+PUBLIC = 2
 #: How long an order is good, seconds.
 LIFE = 86_400
 
@@ -91,11 +94,11 @@ class Quotes:
         for rank in sorted(ranks, key=lambda rank: self._away(market, buys, rank)):
             yield self._at(market, buys, rank)
 
-    def all(self) -> Iterator[SignedOrder]:
-        """Yield every order of the step, signed."""
+    def public(self) -> Iterator[SignedOrder]:
+        """Yield what a keeper sees of the step: each side's best orders, signed."""
         for market in range(len(self._setting.markets)):
             for buys in (True, False):
-                yield from self.best(market, buys)
+                yield from islice(self.best(market, buys), PUBLIC)
 
     def open_size(self, order: Order) -> int:
         """What traders have left of an order of this step."""

@@ -22,7 +22,7 @@ from plimsoll.protocol import Plan, parse_plan
 WINDOW = 5
 LEAST_STEPS = 12
 
-STRETCH = 1.5 * math.sqrt(2)
+STRETCH = 1.8 * math.sqrt(2)
 Z = Decimal("2.5")
 KAPPA = Decimal("1.5")
 #: Share of an estimated correlation that is trusted.

@@ -123,4 +123,4 @@ class Orders:
         self._quotes = quotes
 
     def __iter__(self) -> Iterator[SignedOrder]:
-        return self._quotes.all()
+        return self._quotes.public()

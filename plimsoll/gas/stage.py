@@ -6,6 +6,8 @@ markets have one price and the same parameters; prices move while rows are prepa
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 from plimsoll.evm import Account
@@ -112,6 +114,16 @@ class Stage:
         crowd_long = self.actor("crowd long", 100_000)
         crowd_short = self.actor("crowd short", 100_000)
         self.fill(self.order(crowd_long, 0, 10, PRICE), crowd_short, 10).send()
+
+    @contextlib.contextmanager
+    def undone(self) -> Iterator[None]:
+        """Take back what happens inside, salts included."""
+        snapshot, salt = self.backend.snapshot(), self._salt
+        try:
+            yield
+        finally:
+            self.backend.revert(snapshot)
+            self._salt = salt
 
     # -- people ------------------------------------------------------------------------------------
 

@@ -19,6 +19,7 @@ from plimsoll.keeper.report import TickReport
 from plimsoll.keeper.types import Policy
 from plimsoll.keeper.watch import WatchError
 from plimsoll.orders.book import OrderSourceError
+from plimsoll.protocol.errors import ProtocolError
 
 log = logging.getLogger("plimsoll.keeper")
 
@@ -133,7 +134,7 @@ def options(command: _Command) -> _Command:
         ),
         click.option("--json", "as_json", is_flag=True, help="Print one line of JSON a tick."),
         click.option("--dry-run", is_flag=True, help="Decide and print, send nothing."),
-        click.option("--verbose", "-v", is_flag=True, help="Log what is tried and left."),
+        click.option("--verbose", is_flag=True, help="Log what is tried and left."),
     ]
     for option in reversed(shared):
         command = option(command)
@@ -159,6 +160,7 @@ def main(choice: str, node: str | None, **chosen: Any) -> None:
     closed against signed orders (no capital needed) or taken over by the keeper's own account,
     bankrupt ones are resolved, losers are settled before winners. Exit code 1: something failed.
     """
+    _require_account(chosen["account"], chosen["dry_run"])
     with network(choice, node):
         run(choice, **chosen)
 
@@ -185,8 +187,7 @@ def run(
 ) -> None:
     """Run on the network that ape is connected to."""
     _logging(verbose)
-    if account is None and not dry_run:
-        raise click.UsageError("name the account that sends (--account), or add --dry-run")
+    _require_account(account, dry_run)
     plimsoll, sender = open_deployment(deployment or default_record(choice), account)
     policy = Policy(
         prefer=prefer,
@@ -209,12 +210,20 @@ def run(
         raise ConnectionFailed(str(error)) from None
     emit = _emitter(as_json, quiet=not once)
     if once:
-        report = keeper.tick()
+        try:
+            report = keeper.tick()
+        except (ProtocolError, OSError) as error:
+            raise ConnectionFailed(f"the tick could not read the chain: {error}") from None
         emit(report)
         raise SystemExit(0 if report.ok else 1)
     stop = threading.Event()
     _stop_on_signals(stop)
     loop(keeper.tick, plimsoll.backend.block_number, emit, stop, poll)
+
+
+def _require_account(account: str | None, dry_run: bool) -> None:
+    if account is None and not dry_run:
+        raise click.UsageError("name the account that sends (--account), or add --dry-run")
 
 
 def _emitter(as_json: bool, *, quiet: bool) -> Callable[[TickReport], None]:

@@ -5,9 +5,10 @@ refused puts the noted values back, newest first, so that it has changed nothing
 """
 
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import dataclass, field
 from functools import wraps
-from typing import Any, Concatenate, ParamSpec, TypeVar, cast
+from typing import Any, Concatenate, ParamSpec, Self, TypeVar, cast
 
 from plimsoll.reference.errors import require
 from plimsoll.reference.margin import IDENTITY, Globals, Matrix
@@ -224,6 +225,13 @@ class State(Record):
         self.fund = 0  # address of the fund contract
         self.shares = Table(self.journal)  # holder -> shares of the fund
         self.share_supply = 0
+
+    def copy(self) -> Self:
+        """An independent model in the same state; not within a call."""
+        self.journal.entries.clear()
+        made = deepcopy(self)
+        made.journal.entries.clear()
+        return made
 
     def _market(self) -> Market:
         journal = self.journal

@@ -579,19 +579,21 @@ def test_the_slices_are_the_lenss(world: World, crash: Any, health: float, marke
         assert case.equity_after(quote.size, case.price) == told.equity_after
 
 
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("seed", range(12))
 def test_hedged_slices_are_the_lenss_and_the_engine_takes_them(world: World, seed: int) -> None:
     draw = random.Random(seed)
     rho = [[10**4 * (m == n) for n in range(16)] for m in range(16)]
     rho[0][1] = rho[1][0] = 9_000
     world.plimsoll.risk.set_correlations(rho)
-    trader = world.actor("trader", draw.randint(200, 3_000))
+    trader = world.actor("trader", draw.randint(100, 600))
     world.actor("rival", 10**7)
     for market in range(MARKETS):
         size = draw.choice((0.1, 1, 5, 20)) * draw.uniform(0.5, 1)
         pair = ("trader", "rival") if market != 1 else ("rival", "trader")
-        with contextlib.suppress(Refused):
-            world.trade(*pair, market, size)
+        for part in (1, 0.3, 0.1, 0.03):
+            with contextlib.suppress(Refused):
+                world.trade(*pair, market, size * part)
+                break
     for _ in range(2_000):
         row = world.health(trader)
         if 0 < row.equity < row.maintenance:
@@ -602,7 +604,7 @@ def test_hedged_slices_are_the_lenss_and_the_engine_takes_them(world: World, see
         up = (world.engine.position(trader, market).size > 0) == (row.equity <= 0)
         world.price(market, price * (1.001 if up else 0.9993))
     else:
-        pytest.skip("never in between")
+        pytest.fail(f"never in between: {row}")
     keeper = world.keeper()
     world.actor("keeper", 10**7)
     subject = keeper.reader.holding(keeper.reader.row(trader))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import threading
 from collections.abc import Callable
@@ -116,7 +117,7 @@ def test_json_is_one_line_and_keeps_large_numbers() -> None:
 
 
 def test_the_table_shows_brackets_as_they_are() -> None:
-    console = Console(width=200, record=True, file=open("/dev/null", "w"))  # noqa: SIM115, PTH123
+    console = Console(width=200, record=True, file=io.StringIO())
     console.print(report(result(Outcome.FAILED), left=(Left(8, "[odd]"),)).table())
     text = console.export_text()
     assert "because [of] it" in text
@@ -138,3 +139,9 @@ def test_the_command_is_in_the_table() -> None:
     assert done.exit_code == 0
     assert "--dry-run" in done.output
     assert "--once" in done.output
+
+
+def test_an_account_is_wanted_before_anything_is_connected() -> None:
+    done = CliRunner().invoke(main, ["keeper", "--once"])
+    assert done.exit_code == 2
+    assert "--account" in done.output

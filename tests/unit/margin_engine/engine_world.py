@@ -35,6 +35,10 @@ ALLOWANCE = 10_000 * WAD
 BUFFER = 10**15
 
 
+# ways in which a feed is not fresh, see `World.spoil`
+SPOILED = ("stale", "zero", "negative", "future", "unfinished", "never", "decimals", "dead")
+
+
 class Config(NamedTuple):
     """A market's configuration as `list_market` takes it."""
 
@@ -223,14 +227,7 @@ class World:
         self.token = chain.deploy(self.load(self.kind), self.decimals, *self.token_args)
         self.oracle = chain.deploy(self.load("PriceOracle"), sender=self.owner)
         self.risk = chain.deploy(self.load("RiskModel"), Z, KAPPA, sender=self.owner)
-        self.admin = chain.deploy(self.load("MarginEngineAdmin"), *self.common, sender=self.owner)
-        self.extension = chain.deploy(
-            self.load("MarginEngineExt"), *self.common, self.admin, sender=self.owner
-        )
-        root = chain.deploy(
-            self.load("MarginEngine"), self.oracle, self.risk, self.extension, sender=self.owner
-        )
-        self.engine = chain.at(root.address, *self.parts)
+        self.engine = self.new_engine()
         self.fund = chain.deploy(self.load("InsuranceFund"), self.engine, "Plimsoll fund", "pFUND")
         self.engine.set_fund(self.fund, sender=self.owner)
         self.engine.set_reward(REWARD, sender=self.owner)
@@ -256,6 +253,18 @@ class World:
     def parts(self) -> tuple[Artifact, ...]:
         """The three code contracts."""
         return tuple(self.load(f"MarginEngine{part}") for part in ("", "Ext", "Admin"))
+
+    def new_engine(self) -> Handle:
+        """An engine of its three code contracts: one address, one ABI."""
+        deploy, owner = self.chain.deploy, self.owner
+        self.admin = deploy(self.load("MarginEngineAdmin"), *self.common, sender=owner)
+        self.extension = deploy(
+            self.load("MarginEngineExt"), *self.common, self.admin, sender=owner
+        )
+        root = deploy(
+            self.load("MarginEngine"), self.oracle, self.risk, self.extension, sender=owner
+        )
+        return self.chain.at(root.address, *self.parts)
 
     def load(self, name: str) -> Artifact:
         """A contract, compiled for the fork."""
@@ -333,6 +342,28 @@ class World:
     def mark(self, market: int) -> int:
         """The oracle's price, WAD."""
         return int(self.oracle.quote(market)[0])
+
+    def spoil(self, market: int, what: str) -> None:
+        """Make a feed not fresh in one of the ways there are."""
+        feed, now = self.feeds[market], self.chain.timestamp
+        answer = feed.answer()
+        if what == "stale":
+            feed.set_updated_at(now - 3_601)
+        elif what == "zero":
+            feed.set_answer(0)
+        elif what == "negative":
+            feed.set_answer(-answer)
+        elif what == "future":
+            feed.set_updated_at(now + 1)
+        elif what == "unfinished":
+            feed.set_round(9, answer, now, 8)
+        elif what == "never":
+            feed.set_updated_at(0)
+        elif what == "decimals":
+            other = self.chain.deploy(self.load("MockAggregator"), 18, answer * 10**10)
+            self.proxies[market].set_aggregator(other)
+        else:
+            self.kill(market)
 
     # -- orders and trades -------------------------------------------------------------------------
 
@@ -422,6 +453,24 @@ class World:
             account.id, market, keeper.id, sender=keeper.key if sender is None else sender
         )
         return receipt
+
+    # -- stories -----------------------------------------------------------------------------------
+
+    def flat_with_arrears(self) -> Party:
+        """A flat account with cash 149.0375, arrears 175 in market 0, a claim of 100 in market 1.
+
+        Cash 150, fees 0.5 for 5 at 100 in both. Market 0 falls to 65, market 1 rises to 120: E is
+        74.5. Closing market 0 costs 0.1625 and pays no arrears, since cash is below 175; closing
+        market 1 costs 0.3 and leaves its profit a claim.
+        """
+        trader, maker = self.party("poor trader", 150), self.party("other side", 10_000)
+        for market in range(2):
+            self.trade(trader, maker, 5 * WAD, market=market)
+        self.price(0, 65)
+        self.price(1, 120)
+        for market in range(2):
+            self.trade(trader, maker, -5 * WAD, market=market)
+        return trader
 
     # -- what the books say ------------------------------------------------------------------------
 

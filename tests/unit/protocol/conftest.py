@@ -25,6 +25,11 @@ def change(data: dict[str, Any], path: str, value: Any) -> None:
         data[last] = value
 
 
+@pytest.fixture(autouse=True)
+def _no_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.fsync", lambda _: None)
+
+
 @pytest.fixture(scope="session")
 def local_data() -> dict[str, Any]:
     """The plan of local networks with two of its markets."""

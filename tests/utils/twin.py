@@ -1,0 +1,944 @@
+"""The contracts and the reference model side by side.
+
+`Twin` gives both the same calls, times and prices and compares after each call: whether it was
+taken, every account, every market, the tokens, the fund's shares, all to the wei. It also checks
+LED-5 on the chain's numbers alone. The model never gets a number that came out of a contract.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import coincurve
+from eth_utils.crypto import keccak
+
+from plimsoll.evm import Account, Chain, Handle, Receipt, Revert, load
+from plimsoll.protocol.orders import Domain
+from plimsoll.protocol.orders import Order as SignableOrder
+from plimsoll.reference import Config, Model, Order, Refused, Reward, Risk
+from plimsoll.reference.numbers import CANCELLED, FUND, MARKETS, TREASURY, WAD
+
+NO_SIGNATURE = bytes(65)
+ENGINE_ROOTS = ("MarginEngine", "MarginEngineExt", "MarginEngineAdmin")
+Matrix = Sequence[Sequence[int]]
+
+
+class Mismatch(AssertionError):  # noqa: N818, it is read as "a mismatch was found"
+    """The contracts and the model differ, or an identity is broken. `trace` leads to it."""
+
+    def __init__(self, step: str, differences: Sequence[str], trace: list[Any]) -> None:
+        self.differences = list(differences)
+        self.trace = trace
+        super().__init__(f"after {step}: " + "; ".join(self.differences))
+
+
+@dataclass(frozen=True)
+class Listing:
+    """A market to list. Prices in WAD; the feed's answers have `decimals`."""
+
+    price: int
+    risk: Risk
+    config: Config
+    decimals: int = 8
+    heartbeat: int = 3_600
+    ceiling: int = 80
+    allowance: int = 10_000 * WAD
+
+
+@dataclass(frozen=True)
+class World:
+    """What a twin is set up with."""
+
+    listings: Sequence[Listing]
+    matrix: Matrix | None = None
+    z: int = 3 * WAD
+    kappa: int = 3 * WAD // 2
+    reward: Reward = Reward(300_000, 3_000 * WAD, 1_000, WAD, 50 * WAD, 600)  # noqa: RUF009
+    decimals: int = 6
+    fund: int = 1_000_000  # whole quote that the backer brings
+
+
+@dataclass
+class Wallet:
+    """An account as the engine's views tell it: cash, held markets, time of the last reward, and
+    per market (pnl, basis, A_snap, K_snap, epoch); the size is compared now and then."""
+
+    cash: int
+    held: int
+    rewarded_at: int
+    legs: list[tuple[int, int, int, int, int]]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a call ended: the receipt, or the contract's and the model's reasons for a refusal."""
+
+    receipt: Receipt | None
+    value: Any = None
+    reason: str = ""
+    model_reason: str = ""
+
+    @property
+    def accepted(self) -> bool:
+        """Whether both took it."""
+        return self.receipt is not None
+
+
+def slot_of(slot: int, *keys: int) -> int:
+    """The storage slot of an entry of a (nested) mapping."""
+    for key in keys:
+        slot = int.from_bytes(keccak(slot.to_bytes(32, "big") + key.to_bytes(32, "big")), "big")
+    return slot
+
+
+class Twin:
+    """Contracts on a chain of their own and a model. Actors are named; account ids are integers.
+
+    Every method that is a step is kept in `trace` as (name, arguments), so that `replay` on another
+    twin of the same world does the same.
+    """
+
+    def __init__(
+        self,
+        world: World,
+        *,
+        contracts_dir: Path | None = None,
+        artifacts: Callable[[str], Any] | None = None,
+        fork: str = "CANCUN",
+    ) -> None:
+        """Deploy. `artifacts` gives the compiled root of a name; by default those of
+        `contracts_dir`, by default the project's own."""
+        self.world = world
+        self.count = len(world.listings)
+        self._load = artifacts or (lambda name: load(name, fork.lower(), contracts_dir))
+        self.chain = Chain(fork=fork)
+        self.calls: Counter[str] = Counter()
+        self.trace: list[tuple[str, tuple[Any, ...]]] = []
+        self.accounts: list[int] = [FUND, TREASURY]
+        self.holders: list[str] = []
+        self._slots: dict[int, tuple[int, ...]] = {}
+        self._actors: dict[str, Account] = {}
+        self._keys: dict[str, coincurve.PrivateKey] = {}
+        self._wallets: dict[int, tuple[tuple[int, ...], Wallet]] = {}
+        self._markets: dict[int, tuple[tuple[int, ...], Any]] = {}
+        self._closing: dict[tuple[int, int, bool], int] = {}
+        self._digests: dict[Order, bytes] = {}
+        self._deploy()
+        self._base = self._remember()
+
+    # -- set-up ------------------------------------------------------------------------------------
+
+    def _deploy(self) -> None:
+        chain, world = self.chain, self.world
+        self.owner = chain.account("owner")
+        self.owner_address = self.owner.address
+
+        def create(name: str, *args: Any) -> Handle:
+            return chain.deploy(self._load(name), *args, sender=self.owner)
+
+        self.token = create("TestToken", world.decimals)
+        self.oracle = create("PriceOracle")
+        self.risk = create("RiskModel", world.z, world.kappa)
+        parts = (self.token, world.decimals, self.oracle, self.risk)
+        admin = create("MarginEngineAdmin", *parts)
+        extension = create("MarginEngineExt", *parts, admin)
+        root = create("MarginEngine", self.oracle, self.risk, extension)
+        self.engine = chain.at(root.address, *[self._load(name) for name in ENGINE_ROOTS])
+        self.fund = create("InsuranceFund", self.engine, "Fund", "FND")
+        self.domain = Domain(chain.chain_id, self.engine.address)
+        layout = self._load("MarginEngine").layout["storage_layout"]["ledger"]
+        self._at = {name: entry["slot"] for name, entry in layout.items()}
+        balances = self._load("TestToken").layout["storage_layout"]["balanceOf"]["slot"]
+        self._tokens_at = slot_of(balances, int(self.engine.address, 16))
+
+        self.model = Model(self.owner_address, decimals=world.decimals, time=chain.timestamp)
+        self.feeds = [
+            create("MockAggregator", listing.decimals, self._answer(listing, listing.price))
+            for listing in world.listings
+        ]
+        for market, listing in enumerate(world.listings):
+            self.model.set_answer(market, self._on_grid(market, listing.price), chain.timestamp)
+        self.actor("backer")
+        self.set_globals(world.z, world.kappa)
+        self.set_fund()
+        self.fund_deposit("backer", world.fund * 10**world.decimals, "backer")
+        if world.matrix is not None:
+            self.set_correlations(world.matrix)
+        for market, listing in enumerate(world.listings):
+            self.set_feed(market, listing.heartbeat, listing.risk.g, listing.ceiling)
+            self.set_risk(market, listing.risk)
+            self.list_market(market, listing.config, listing.allowance)
+        self.set_reward(world.reward)
+        self.check_everything()
+
+    def _remember(self) -> tuple[Any, ...]:
+        return (
+            self.chain.snapshot(),
+            self.model.copy(),
+            list(self.accounts),
+            list(self.holders),
+            dict(self._wallets),
+            dict(self._markets),
+        )
+
+    def restart(self) -> None:
+        """Go back to the state after the set-up; counters go on."""
+        snapshot, self.model, self.accounts, self.holders, self._wallets, self._markets = self._base
+        self.chain.revert(snapshot)
+        self._closing.clear()
+        self._digests.clear()
+        self.trace = []
+        self._base = self._remember()
+
+    def replay(self, trace: Sequence[tuple[str, tuple[Any, ...]]]) -> None:
+        """Take the steps of another twin's trace."""
+        for name, args in trace:
+            getattr(self, name)(*args)
+
+    # -- actors ------------------------------------------------------------------------------------
+
+    def actor(self, name: str) -> Account:
+        """The actor of this name, with tokens and approvals."""
+        if name not in self._actors:
+            who = self.chain.account(name)
+            self._actors[name] = who
+            self._keys[name] = coincurve.PrivateKey(bytes(who.key.key))
+            self.token.mint(who, 2**160, sender=who)
+            for spender in (self.engine, self.fund):
+                self.token.approve(spender, 2**256 - 1, sender=who)
+            # so that every episode has the tokens, not only the one that met the actor first
+        return self._actors[name]
+
+    def account(self, name: str, index: int = 0) -> int:
+        """The id of an actor's account."""
+        account = int(self.actor(name).address, 16) << 96 | index
+        self._know(account)
+        return account
+
+    def name_of(self, account: int) -> str:
+        """The actor who owns an account."""
+        return next(
+            name for name, who in self._actors.items() if int(who.address, 16) == account >> 96
+        )
+
+    def _know(self, account: int) -> None:
+        if account not in self.accounts:
+            self.accounts.append(account)
+
+    # -- time and prices ---------------------------------------------------------------------------
+
+    def _answer(self, listing: Listing, price: int) -> int:
+        return price // 10 ** (18 - listing.decimals)
+
+    def _on_grid(self, market: int, price: int) -> int:
+        step = 10 ** (18 - self.world.listings[market].decimals)
+        return price // step * step
+
+    def pass_time(self, seconds: int) -> None:
+        """Go on by one block."""
+        self.trace.append(("pass_time", (seconds,)))
+        self.chain.mine(seconds=seconds)
+        self.model.set_time(self.chain.timestamp)
+
+    def set_basefee(self, wei: int) -> None:
+        """The base fee of the blocks from now on."""
+        self.trace.append(("set_basefee", (wei,)))
+        self.chain.basefee = wei
+        self.model.set_basefee(wei)
+
+    def set_price(self, market: int, price: int, age: int = 0) -> None:
+        """The feed answers `price` (WAD, rounded down to its decimals), `age` seconds old."""
+        self.trace.append(("set_price", (market, price, age)))
+        feed, listing = self.feeds[market], self.world.listings[market]
+        feed.set_mode(0)
+        feed.set_answer(self._answer(listing, price))
+        time = self.chain.timestamp - age
+        if age:
+            feed.set_updated_at(time)
+        self.model.set_answer(market, self._on_grid(market, price), time)
+
+    def break_feed(self, market: int, how: str) -> None:
+        """The feed is of no use: it reverts, answers too little, nothing, below zero, in an
+        unfinished round or from nowhere in time."""
+        self.trace.append(("break_feed", (market, how)))
+        feed, now = self.feeds[market], self.chain.timestamp
+        wrong: int | None = None
+        if how == "reverts":
+            feed.set_mode(1)
+        elif how == "short":
+            feed.set_mode(2)
+        elif how in ("zero", "negative"):
+            wrong = 0 if how == "zero" else -1
+            feed.set_mode(0)
+            feed.set_answer(wrong)
+        elif how == "unfinished":
+            feed.set_round(7, self._answer(self.world.listings[market], WAD), now, 6)
+        else:
+            raise ValueError(f"no such way to break a feed: {how}")
+        self.model.set_answer(market, wrong, now)
+
+    def checkpoint(self, who: str, mask: int) -> Outcome:
+        """Store the prices of the feeds that are FRESH."""
+        return self._do(
+            "checkpoint",
+            (who, mask),
+            lambda: self.oracle.checkpoint(mask, sender=self.actor(who)),
+            lambda: self.model.checkpoint(self._sender(who), mask),
+        )
+
+    # -- administration ----------------------------------------------------------------------------
+
+    def set_feed(self, market: int, heartbeat: int, gap: int, ceiling: int) -> Outcome:
+        """Give a market its feed."""
+        feed = self.feeds[market]
+        return self._do(
+            "set_feed",
+            (market, heartbeat, gap, ceiling),
+            lambda: self.oracle.set_feed(
+                market, feed, heartbeat, gap, ceiling, sender=self.owner
+            ),
+            lambda: self.model.set_feed(self.owner_address, market, heartbeat, gap, ceiling),
+        )
+
+    def set_risk(self, market: int, risk: Risk) -> Outcome:
+        """Risk parameters of a market."""
+        params = (
+            *(risk.sigma, risk.f, risk.g, risk.lam),
+            *(risk.depth, risk.c, risk.penalty_cap, risk.share),
+        )
+        return self._do(
+            "set_risk",
+            (market, risk),
+            lambda: self.risk.set_market(market, params, sender=self.owner),
+            lambda: self.model.set_risk(self.owner_address, market, risk),
+        )
+
+    def set_correlations(self, matrix: Matrix) -> Outcome:
+        """The whole matrix."""
+        rows = [list(row) for row in matrix]
+        return self._do(
+            "set_correlations",
+            (matrix,),
+            lambda: self.risk.set_correlations(rows, sender=self.owner),
+            lambda: self.model.set_correlations(self.owner_address, matrix),
+        )
+
+    def set_globals(self, z: int, kappa: int) -> Outcome:
+        """z and kappa."""
+        return self._do(
+            "set_globals",
+            (z, kappa),
+            lambda: self.risk.set_globals(z, kappa, sender=self.owner),
+            lambda: self.model.set_globals(self.owner_address, z, kappa),
+        )
+
+    def set_fund(self) -> Outcome:
+        """Name the fund contract."""
+        return self._do(
+            "set_fund",
+            (),
+            lambda: self.engine.set_fund(self.fund, sender=self.owner),
+            lambda: self.model.set_fund(self.owner_address, self.fund.address),
+        )
+
+    def list_market(self, market: int, config: Config, allowance: int) -> Outcome:
+        """Open a market."""
+        return self._do(
+            "list_market",
+            (market, config, allowance),
+            lambda: self.engine.list_market(
+                market, _config(config), allowance, sender=self.owner
+            ),
+            lambda: self.model.list_market(self.owner_address, market, config, allowance),
+        )
+
+    def set_market(self, market: int, config: Config) -> Outcome:
+        """New configuration of a market."""
+        return self._do(
+            "set_market",
+            (market, config),
+            lambda: self.engine.set_market(market, _config(config), sender=self.owner),
+            lambda: self.model.set_market(self.owner_address, market, config),
+        )
+
+    def set_allowance(self, market: int, cap: int) -> Outcome:
+        """New size of a market's allowance."""
+        return self._do(
+            "set_allowance",
+            (market, cap),
+            lambda: self.engine.set_allowance(market, cap, sender=self.owner),
+            lambda: self.model.set_allowance(self.owner_address, market, cap),
+        )
+
+    def set_reward(self, reward: Reward) -> Outcome:
+        """New rule for the keepers' rewards."""
+        rule = (
+            *(reward.minimum, reward.cap, reward.gas_units),
+            *(reward.premium, reward.native_price, reward.interval),
+        )
+        return self._do(
+            "set_reward",
+            (reward,),
+            lambda: self.engine.set_reward(rule, sender=self.owner),
+            lambda: self.model.set_reward(self.owner_address, reward),
+        )
+
+    # -- cash --------------------------------------------------------------------------------------
+
+    def deposit(self, who: str, account: int, amount: int) -> Outcome:
+        """Token units into an account."""
+        self._know(account)
+        return self._do(
+            "deposit",
+            (who, account, amount),
+            lambda: self.engine.deposit(account, amount, sender=self.actor(who)),
+            lambda: self.model.deposit(self._sender(who), account, amount),
+        )
+
+    def withdraw(self, who: str, account: int, amount: int, receiver: str) -> Outcome:
+        """Token units out of an account."""
+        to = self.actor(receiver)
+        return self._do(
+            "withdraw",
+            (who, account, amount, receiver),
+            lambda: self.engine.withdraw(account, amount, to, sender=self.actor(who)),
+            lambda: self.model.withdraw(self._sender(who), account, amount, to.address),
+        )
+
+    def touch(self, who: str, account: int) -> Outcome:
+        """Mark an account."""
+        return self._do(
+            "touch",
+            (who, account),
+            lambda: self.engine.touch(account, sender=self.actor(who)),
+            lambda: self.model.touch(self._sender(who), account),
+        )
+
+    def settle(self, who: str, account: int) -> Outcome:
+        """Mark an account, pay its claims and arrears."""
+        return self._do(
+            "settle",
+            (who, account),
+            lambda: self.engine.settle(account, sender=self.actor(who)),
+            lambda: self.model.settle(self._sender(who), account),
+        )
+
+    # -- trading -----------------------------------------------------------------------------------
+
+    def set_operator(self, who: str, operator: str, approved: bool) -> Outcome:
+        """Let somebody trade for an owner."""
+        to = self.actor(operator).address
+        return self._do(
+            "set_operator",
+            (who, operator, approved),
+            lambda: self.engine.set_operator(to, approved, sender=self.actor(who)),
+            lambda: self.model.set_operator(self._sender(who), to, approved),
+        )
+
+    def fill(
+        self, who: str, order: Order, signer: str | None, account: int, size: int
+    ) -> Outcome:
+        """Fill an order that `signer` signed (None: nobody)."""
+        signature = self._signature(order, signer)
+        return self._do(
+            "fill",
+            (who, order, signer, account, size),
+            lambda: self.engine.fill(
+                _order(order), signature, account, size, sender=self.actor(who)
+            ),
+            lambda: self.model.fill(
+                self._sender(who), order, self._signer(signer), account, size
+            ),
+            order,
+        )
+
+    def cancel_order(self, who: str, order: Order) -> Outcome:
+        """Make an order void."""
+        return self._do(
+            "cancel_order",
+            (who, order),
+            lambda: self.engine.cancel_order(_order(order), sender=self.actor(who)),
+            lambda: self.model.cancel_order(self._sender(who), order),
+            order,
+        )
+
+    def cancel_below(self, who: str, account: int, salt: int) -> Outcome:
+        """Make all orders below a salt void."""
+        return self._do(
+            "cancel_below",
+            (who, account, salt),
+            lambda: self.engine.cancel_below(account, salt, sender=self.actor(who)),
+            lambda: self.model.cancel_below(self._sender(who), account, salt),
+        )
+
+    def _signature(self, order: Order, signer: str | None) -> bytes:
+        if signer is None:
+            return NO_SIGNATURE
+        self.actor(signer)
+        raw = self._keys[signer].sign_recoverable(self.digest(order), hasher=None)
+        return raw[:64] + bytes([raw[64] + 27])
+
+    def digest(self, order: Order) -> bytes:
+        """What the maker signs."""
+        if order not in self._digests:
+            self._digests[order] = SignableOrder(*_order(order)).digest(self.domain)
+        return self._digests[order]
+
+    def _signer(self, signer: str | None) -> str | None:
+        return None if signer is None else self.actor(signer).address
+
+    # -- the waterfall -----------------------------------------------------------------------------
+
+    def takeover(self, who: str, account: int, market: int, size: int, liquidator: int) -> Outcome:
+        """A slice to a liquidator's account."""
+        return self._do(
+            "takeover",
+            (who, account, market, size, liquidator),
+            lambda: self.engine.takeover(
+                account, market, size, liquidator, sender=self.actor(who)
+            ),
+            lambda: self.model.takeover(self._sender(who), account, market, size, liquidator),
+        )
+
+    def takeover_by_order(
+        self, who: str, order: Order, signer: str | None, account: int, size: int, keeper: int
+    ) -> Outcome:
+        """A slice to a maker."""
+        signature = self._signature(order, signer)
+        return self._do(
+            "takeover_by_order",
+            (who, order, signer, account, size, keeper),
+            lambda: self.engine.takeover_by_order(
+                _order(order), signature, account, size, keeper, sender=self.actor(who)
+            ),
+            lambda: self.model.takeover_by_order(
+                self._sender(who), order, self._signer(signer), account, size, keeper
+            ),
+            order,
+        )
+
+    def resolve(self, who: str, account: int, market: int, keeper: int) -> Outcome:
+        """One market of a bankrupt account."""
+        return self._do(
+            "resolve",
+            (who, account, market, keeper),
+            lambda: self.engine.resolve(account, market, keeper, sender=self.actor(who)),
+            lambda: self.model.resolve(self._sender(who), account, market, keeper),
+        )
+
+    def cover(self, who: str, market: int) -> Outcome:
+        """The fund pays a market's shortfall."""
+        return self._do(
+            "cover",
+            (who, market),
+            lambda: self.engine.cover(market, sender=self.actor(who)),
+            lambda: self.model.cover(self._sender(who), market),
+        )
+
+    # -- the fund ----------------------------------------------------------------------------------
+
+    def fund_deposit(self, who: str, assets: int, receiver: str) -> Outcome:
+        """Token units for shares."""
+        to = self._holder(receiver)
+        return self._do(
+            "fund_deposit",
+            (who, assets, receiver),
+            lambda: self.fund.deposit(assets, to, sender=self.actor(who)),
+            lambda: self.model.fund_deposit(self._sender(who), assets, to.address),
+        )
+
+    def fund_mint(self, who: str, shares: int, receiver: str) -> Outcome:
+        """Shares for token units."""
+        to = self._holder(receiver)
+        return self._do(
+            "fund_mint",
+            (who, shares, receiver),
+            lambda: self.fund.mint(shares, to, sender=self.actor(who)),
+            lambda: self.model.fund_mint(self._sender(who), shares, to.address),
+        )
+
+    def fund_withdraw(self, who: str, assets: int, receiver: str) -> Outcome:
+        """Token units back, for shares."""
+        to, me = self.actor(receiver), self._holder(who)
+        return self._do(
+            "fund_withdraw",
+            (who, assets, receiver),
+            lambda: self.fund.withdraw(assets, to, me, sender=me),
+            lambda: self.model.fund_withdraw(me.address, assets, to.address, me.address),
+        )
+
+    def fund_redeem(self, who: str, shares: int, receiver: str) -> Outcome:
+        """Shares back, for token units."""
+        to, me = self.actor(receiver), self._holder(who)
+        return self._do(
+            "fund_redeem",
+            (who, shares, receiver),
+            lambda: self.fund.redeem(shares, to, me, sender=me),
+            lambda: self.model.fund_redeem(me.address, shares, to.address, me.address),
+        )
+
+    def _holder(self, name: str) -> Account:
+        if name not in self.holders:
+            self.holders.append(name)
+        return self.actor(name)
+
+    # -- a step ------------------------------------------------------------------------------------
+
+    def _sender(self, who: str) -> str:
+        return self.actor(who).address
+
+    def _do(
+        self,
+        name: str,
+        args: tuple[Any, ...],
+        on_chain: Callable[[], Receipt],
+        in_model: Callable[[], Any],
+        order: Order | None = None,
+    ) -> Outcome:
+        self.trace.append((name, args))
+        wrong: list[str] = []
+        receipt, value, reason, model_reason = None, None, "", ""
+        try:
+            receipt = on_chain()
+        except Revert as revert:
+            reason = revert.reason
+            if not reason:
+                wrong.append(f"{name} reverted without a reason")
+        try:
+            value = in_model()
+        except Refused as refused:
+            model_reason = refused.reason or "no reason"
+        if receipt is None and not model_reason:
+            wrong.append(f"the contract refused it ({reason}), the model took it")
+        elif receipt is not None and model_reason:
+            wrong.append(f"the contract took it, the model refused it ({model_reason})")
+        elif receipt is not None and value is not None and receipt.value != value:
+            wrong.append(f"the contract returned {receipt.value}, the model {value}")
+        if name.startswith("fund_") or name == "set_fund":
+            wrong += self._shares()
+        if name == "cancel_below":
+            wrong += self._health(args[1])
+        if order is not None:
+            wrong += self._filled(order)
+        wrong += self.compare()
+        if wrong:
+            raise Mismatch(f"step {len(self.trace)}, {name}{args}", wrong, list(self.trace))
+        self.calls[name if receipt is not None else f"{name} refused"] += 1
+        return Outcome(receipt, value, reason, model_reason)
+
+    # -- comparing ---------------------------------------------------------------------------------
+
+    def compare(self) -> list[str]:
+        """What differs between chain and model, and what is broken of LED-5 on the chain."""
+        wrong: list[str] = []
+        for account in self.accounts:
+            wrong += self._compare_account(account)
+        for market in range(self.count):
+            wrong += self._compare_market(market)
+        tokens = self.chain.storage(self.token, self._tokens_at)
+        if tokens != self.model.tokens:
+            wrong.append(f"the engine has {tokens} tokens, in the model {self.model.tokens}")
+        return wrong + self._identities(tokens)
+
+    def check_everything(self) -> None:
+        """Compare with nothing kept from before, and the views that no step looks at."""
+        self._wallets.clear()
+        self._markets.clear()
+        wrong = self.compare() + self._shares()
+        for account in self.accounts:
+            wrong += self._health(account)
+        wrong += [f"model: {text}" for text in self.model.identities()]
+        if wrong:
+            raise Mismatch("a look at everything", wrong, list(self.trace))
+
+    def _words(self, account: int) -> tuple[int, ...]:
+        slots = self._slots.get(account)
+        if slots is None:
+            wallet = FUND if account == TREASURY else account
+            legs = slot_of(self._at["positions"], account)
+            slots = (
+                slot_of(self._at["wallets"], wallet),
+                *((legs + i) % 2**256 for i in range(2 * self.count)),
+            )
+            self._slots[account] = slots
+        read, where = self.chain._evm.storage, self.engine.address
+        return tuple([read(where, slot) for slot in slots])
+
+    def wallet(self, account: int) -> Wallet:
+        """The account as the views tell it; asked again only about words that have changed."""
+        words = self._words(account)
+        known = self._wallets.get(account)
+        if known is not None and known[0] == words:
+            return known[1]
+        engine = self.engine
+        if known is None:
+            before, old = (), None
+        else:
+            before, old = known
+        if old is None or before[0] != words[0]:
+            cash, held, rewarded_at = engine.wallet(account)
+        else:
+            cash, held, rewarded_at = old.cash, old.held, old.rewarded_at
+        legs = []
+        for market in range(self.count):
+            pair = slice(1 + 2 * market, 3 + 2 * market)
+            if old is not None and before[pair] == words[pair]:
+                legs.append(old.legs[market])
+            else:
+                p = engine.position(account, market)
+                legs.append((p.pnl, p.basis, p.a_snap, p.k_snap, p.epoch))
+        found = Wallet(cash, held, rewarded_at, legs)
+        self._wallets[account] = (words, found)
+        return found
+
+    def _compare_account(self, account: int) -> list[str]:
+        chain = self.wallet(account)
+        record = self.model.account(account)
+        wrong: list[str] = []
+
+        def differ(what: str, here: Any, there: Any) -> None:
+            if here != there:
+                wrong.append(f"account {self._title(account)}: {what} is {here}, model {there}")
+
+        differ("cash", chain.cash, record.cash)
+        held = 0
+        for market, leg in enumerate(chain.legs):
+            known = record.legs.get(market)
+            other = (
+                (known.pnl, known.basis, known.a_snap, known.k_snap, known.epoch)
+                if known is not None
+                else (0, 0, 0, 0, 0)
+            )
+            if other[0] or other[1]:
+                held |= 1 << market
+            differ(f"leg {market} (pnl, basis, A, K, epoch)", leg, other)
+        differ("held", chain.held, held)
+        differ("last reward", chain.rewarded_at, record.rewarded_at)
+        return wrong
+
+    def _title(self, account: int) -> str:
+        if account <= TREASURY:
+            return "FUND" if account == FUND else "TREASURY"
+        return f"{self.name_of(account)}/{account % 2**96}"
+
+    def market(self, market: int) -> Any:
+        """The engine's `market_state`; asked again only when a word or the time has changed."""
+        read, where, at = self.chain._evm.storage, self.engine.address, self._at
+        first = at["books"] + 4 * market
+        words = (
+            *[read(where, first + i) for i in range(4)],
+            read(where, at["shortfalls"] + market),
+            read(where, at["allowances"] + market),
+            self.chain.timestamp,
+        )
+        known = self._markets.get(market)
+        if known is None or known[0] != words:
+            self._markets[market] = (words, self.engine.market_state(market))
+        return self._markets[market][1]
+
+    def _compare_market(self, market: int) -> list[str]:
+        chain, record = self.market(market), self.model.markets[market]
+        if not record.listed:
+            return []
+        long, short = record.long, record.short
+        pairs = {
+            "long A": (chain.long_a, long.a),
+            "long K0": (chain.long_k0, long.k0),
+            "short A": (chain.short_a, short.a),
+            "short K0": (chain.short_k0, short.k0),
+            "long epoch": (chain.epoch, long.epoch),
+            "short epoch": (chain.epoch, short.epoch),
+            "OI": (chain.oi, record.oi),
+            "B": (chain.cash, record.b),
+            "shortfall": (chain.shortfall, record.shortfall),
+            "allowance": (chain.allowance, self.model.allowance(record)),
+            "allowance cap": (chain.allowance_cap, record.allowance_cap),
+            "config": (tuple(chain.config), _config(record.rules)),
+        }
+        return [
+            f"market {market}: {what} is {here}, model {there}"
+            for what, (here, there) in pairs.items()
+            if here != there
+        ]
+
+    def _filled(self, order: Order) -> list[str]:
+        here = self.engine.filled(self.digest(order))
+        there = self.model.filled.get(order, 0)
+        if here == there:
+            return []
+        kept = "cancelled" if there == CANCELLED else there
+        return [f"filled is {here}, model {kept}"]
+
+    def _shares(self) -> list[str]:
+        model = self.model
+        pairs = {"supply": (self.fund.totalSupply(), model.share_supply)}
+        for name in self.holders:
+            who = self.actor(name).address
+            pairs[f"shares of {name}"] = (
+                self.fund.balanceOf(who),
+                model.shares.get(int(who, 16), 0),
+            )
+        cash, claims, shortfall = self.engine.fund_state()
+        fund = model.account(FUND)
+        pairs["fund's cash"] = (cash, fund.cash)
+        pairs["fund's claims"] = (claims, sum(leg.pnl for leg in fund.legs.values()))
+        pairs["total shortfall"] = (shortfall, sum(m.shortfall for m in model.markets))
+        return [
+            f"{what} is {here}, model {there}"
+            for what, (here, there) in pairs.items()
+            if here != there
+        ]
+
+    def _health(self, account: int) -> list[str]:
+        if account == TREASURY:
+            return []
+        here, now = self.engine.health(account), self.model.standing(account)
+        blind = sum(1 << m for m in now.sizes if not self.model.is_fresh(m))
+        pairs = {
+            "equity": (here.equity, now.equity),
+            "initial equity": (here.initial_equity, now.initial_equity),
+            "MM": (here.maintenance, now.margin.mm),
+            "IM": (here.initial, now.margin.im),
+            "gross": (here.gross, sum(abs(x) for x in now.notionals.values())),
+            "blind": (here.blind, blind),
+        }
+        if account != FUND:
+            pairs["smallest salt"] = (
+                self.engine.min_salt(account),
+                self.model.min_salt.get(account, 0),
+            )
+        for market in range(self.count):
+            size = self.engine.position(account, market).size
+            pairs[f"size {market}"] = (size, now.sizes.get(market, 0))
+        return [
+            f"account {self._title(account)}: {what} is {a}, model {b}"
+            for what, (a, b) in pairs.items()
+            if a != b
+        ]
+
+    # -- LED-5 on the chain's numbers --------------------------------------------------------------
+
+    def _identities(self, tokens: int) -> list[str]:
+        wrong: list[str] = []
+        wallets = [self.wallet(account) for account in self.accounts]
+        states = [self.market(market) for market in range(self.count)]
+        cash, backing = sum(w.cash for w in wallets), sum(s.cash for s in states)
+        held = tokens * 10 ** (18 - self.world.decimals)
+        if held != cash + backing:
+            wrong.append(f"LED-5: tokens {held}, cash {cash} and B {backing}")
+        for market, state in enumerate(states):
+            legs = [w.legs[market] for w in wallets if w.legs[market] != (0, 0, 0, 0, 0)]
+            mark = self.model.price(market)
+            for price in (mark, mark // 2, 2 * mark):
+                owed, longs, shorts = 0, 0, 0
+                for leg in legs:
+                    size, pnl = self._marked(market, state, leg, price)
+                    owed += pnl
+                    longs += max(size, 0)
+                    shorts += max(-size, 0)
+                dust = state.cash + state.shortfall - owed
+                if dust < 0:
+                    wrong.append(f"LED-5: market {market} at {price}: dust {dust}")
+                if max(longs, shorts) > state.oi:
+                    wrong.append(f"market {market}: sizes {longs}, {shorts} above OI {state.oi}")
+        return wrong
+
+    def _marked(
+        self, market: int, state: Any, leg: tuple[int, int, int, int, int], price: int
+    ) -> tuple[int, int]:
+        pnl, basis, a_snap, k_snap, epoch = leg
+        if basis == 0:
+            return 0, pnl
+        is_long = basis > 0
+        if epoch == state.epoch:
+            a = state.long_a if is_long else state.short_a
+            k = state.long_k0 + a * price if is_long else state.short_k0 - a * price
+            size = abs(basis) * a // a_snap * (1 if is_long else -1)
+        else:
+            size, k = 0, self._closing_k(market, epoch, is_long)
+        return size, pnl + abs(basis) * (k - k_snap) // (a_snap * WAD)
+
+    def _closing_k(self, market: int, epoch: int, is_long: bool) -> int:
+        key = (market, epoch, is_long)
+        if key not in self._closing:
+            self._closing[key] = self.engine.closing_k(*key)
+        return self._closing[key]
+
+
+def _order(order: Order) -> tuple[Any, ...]:
+    return (
+        *(order.account, order.market, order.size, order.price),
+        *(order.expiry, order.salt, order.reduce_only, order.taker),
+    )
+
+
+def _config(config: Config) -> tuple[Any, ...]:
+    return (
+        *(config.oi_cap, config.min_notional, config.max_notional, config.band),
+        *(config.penalty_min, config.penalty_max, config.maker_fee, config.taker_fee),
+        config.reduce_only,
+    )
+
+
+def correlations(rho: int, count: int) -> Matrix:
+    """A matrix in which the first `count` markets have `rho` (1e4) with each other."""
+    return tuple(
+        tuple(
+            10_000 if m == n else (rho if max(m, n) < count else 0) for n in range(MARKETS)
+        )
+        for m in range(MARKETS)
+    )
+
+
+def three_markets(decimals: int = 6, *, fund: int = 50_000) -> World:
+    """Three correlated markets of very different prices, with a fund that crashes can exhaust."""
+    risk = Risk(
+        sigma=3 * 10**10,
+        f=4 * 10**10,
+        g=2 * 10**10,
+        lam=10**10,
+        depth=2 * 10**7,
+        c=0,
+        penalty_cap=2 * 10**10,
+        share=2 * 10**12,
+    )
+    config = Config(
+        oi_cap=0,
+        min_notional=50 * WAD,
+        max_notional=10**6 * WAD,
+        band=3_000,
+        penalty_min=300,
+        penalty_max=1_500,
+        maker_fee=100,
+        taker_fee=400,
+    )
+    first = Listing(
+        30_000 * WAD,
+        risk,
+        replace(config, oi_cap=100 * WAD),
+        allowance=20_000 * WAD,
+    )
+    second = Listing(
+        17 * WAD + 123_456_789,
+        replace(risk, sigma=5 * 10**10, c=3 * 10**6, g=3 * 10**10, depth=4 * 10**6),
+        replace(config, oi_cap=30_000 * WAD, min_notional=20 * WAD, maker_fee=0),
+        decimals=18,
+        allowance=5_000 * WAD,
+    )
+    third = Listing(
+        WAD // 13,
+        replace(risk, sigma=8 * 10**10, f=10**11, lam=3 * 10**10, depth=10**6),
+        replace(config, oi_cap=2 * 10**7 * WAD, min_notional=10 * WAD, penalty_max=2_000),
+        ceiling=70,
+        allowance=2_000 * WAD,
+    )
+    return World(
+        listings=(first, second, third),
+        matrix=correlations(7_000, 3),
+        decimals=decimals,
+        fund=fund,
+    )
