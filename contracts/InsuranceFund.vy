@@ -396,12 +396,24 @@ def _ceil_div(n: uint256, d: uint256) -> uint256:
 
 
 @internal
+@pure
+def _is_worn_out(w: Worth) -> bool:
+    """
+    @notice Whether a share is worth less than a millionth: new money would multiply the supply beyond all bounds. The
+            engine's owner then names a new fund contract, or fees bring the worth back.
+    """
+    return (w.full + VIRTUAL) * 10**6 < w.supply + VIRTUAL
+
+
+@internal
 @view
 def _room(w: Worth) -> uint256:
     """
     @notice Token units that may come in at once.
     """
     if (staticcall ENGINE.addresses())[3] != self:
+        return 0
+    if self._is_worn_out(w):
         return 0
     # all rounded down; supply <= SUPPLY_MAX and full < 2**108
     by_supply: uint256 = (SUPPLY_MAX - w.supply) * (w.full + VIRTUAL) // (w.supply + VIRTUAL)
@@ -415,6 +427,7 @@ def _enter(w: Worth, assets: uint256, shares: uint256, receiver: address):
     """
     assert assets != 0, "fund: assets are zero"
     assert shares != 0, "fund: shares are zero"
+    assert not self._is_worn_out(w), "fund: worth below a millionth"
     assert shares <= SUPPLY_MAX - w.supply, "fund: above maximum"
     # balances are read only to see what a transfer moved, never for a price
     held: uint256 = staticcall TOKEN.balanceOf(self)

@@ -96,7 +96,7 @@ def set_reward(rule: IMarginEngine.RewardRule):
 @external
 def set_fund(fund: address):
     """
-    @notice Name the contract that holds the fund's account, once. For the owner.
+    @notice Name the contract that holds the fund's account; another one only while that account is empty. For the owner.
     @param fund The insurance fund.
     """
     ownable._check_owner()

@@ -15,8 +15,11 @@ from plimsoll import __version__
 #: Command name -> ("module:object", one line for the help page). The object is a click command or
 #: group.
 COMMANDS: dict[str, tuple[str, str]] = {
+    "demo": ("plimsoll.demo.command:command", "Deploy, trade, crash and settle on real prices."),
+    "gas": ("plimsoll.gas.cli:main", "Measure gas and code sizes; compare with docs/gas.md."),
     "keeper": ("plimsoll.keeper.cli:main", "Liquidate, resolve and settle, once or every block."),
     "orders": ("plimsoll.orders.cli:main", "Serve, add, list and prune signed orders."),
+    "replay": ("plimsoll.replay.command:command", "Check a trace against the reference model."),
 }
 
 

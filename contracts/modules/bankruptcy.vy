@@ -111,7 +111,7 @@ def _resolve(account: uint256, market: uint256, keeper: uint256):
         settlement._change_shortfall(market, loss.to_shortfall, loss.covered)
 
     wallet = ledger.wallets[account]
-    loss.reward = min(rewards._wanted(wallet), left)
+    loss.reward = rewards._due(wallet, left)
     if loss.reward != 0:
         wallet = rewards._stamp(wallet)
         ledger._credit(keeper, loss.reward)

@@ -216,6 +216,7 @@ def _seize(
     penalty: uint256 = 0
     maintenance: uint256 = 0
     penalty, maintenance = self._slice(s, size, b)
+    to_worker: uint256 = unsafe_div(penalty * LIQUIDATOR_SHARE, WAD)
     loss: uint256 = 0
     gain: uint256 = 0
     if price != 0:
@@ -231,7 +232,8 @@ def _seize(
             gain = unsafe_div(slip, WAD)
             side.loss = ledger._ceil_div(slip, WAD)
         side.fee = trading._fee(b, size, price, 216)
-        if loss > penalty:
+        # the fund's part is not for sale: a loss comes out of what a liquidator would get
+        if loss > to_worker:
             refusal._because("liquidation: worse than takeover")
 
     # the account's arrears come before everything else that its cash pays for
@@ -253,11 +255,8 @@ def _seize(
     penalty -= loss
 
     # to whoever did the work first, then to the fund; cash first, then claims in the same order
-    to_worker: uint256 = 0
-    if price == 0:
-        to_worker = unsafe_div(penalty * LIQUIDATOR_SHARE, WAD)
-    else:
-        to_worker = min(rewards._wanted(s.wallet), min(penalty, free))
+    if price != 0:
+        to_worker = rewards._due(s.wallet, min(to_worker - loss, free))
         if to_worker != 0:
             s.wallet = rewards._stamp(s.wallet)
     to_fund: uint256 = penalty - to_worker

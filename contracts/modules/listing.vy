@@ -194,7 +194,8 @@ def _set_reward(rule: IMarginEngine.RewardRule):
 
 @internal
 def _set_fund(fund: address):
-    if ledger.fund != empty(address):
+    # another contract may take over only an account with nothing in it: no cash, no claims
+    if ledger.fund != empty(address) and ledger.wallets[FUND] & (2**120 - 1) != 0:
         refusal._because("listing: fund is set")
     if fund == empty(address):
         refusal._because("listing: fund is zero")

@@ -43,6 +43,17 @@ def _wanted(wallet: uint256) -> uint256:
 
 @internal
 @view
+def _due(wallet: uint256, budget: uint256) -> uint256:
+    """
+    @notice What is paid: the reward as far as `budget` reaches, and nothing below the rule's minimum, so that a slice of
+            nothing cannot use up the interval.
+    """
+    reward: uint256 = min(self._wanted(wallet), budget)
+    return reward if reward >= (ledger.reward_rule & MASK_64) * NANO else 0
+
+
+@internal
+@view
 def _stamp(wallet: uint256) -> uint256:
     """
     @notice The account's word with the time of its last reward set to now.

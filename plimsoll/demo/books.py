@@ -22,6 +22,9 @@ class Reader(Protocol):
     def account(self, account: int) -> AccountState:
         """Return an account."""
 
+    def cash(self, account: int) -> int:
+        """Return an account's cash."""
+
     def market(self, market: int) -> MarketState:
         """Return a market."""
 
@@ -53,6 +56,10 @@ class EngineReader:
                     leg.pnl, leg.size, leg.basis, leg.a_snap, leg.k_snap, leg.epoch
                 )
         return AccountState(cash, rewarded_at, legs)
+
+    def cash(self, account: int) -> int:
+        """Return an account's cash."""
+        return int(self._engine.wallet(account)[0])
 
     def market(self, market: int) -> MarketState:
         """Return a market."""

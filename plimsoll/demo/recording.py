@@ -63,6 +63,7 @@ class Notes:
         self.feeds: dict[str, FeedState] = {}  # by address
         self._behind: dict[str, str] = {}  # proxy -> feed
         self._feed_of: dict[int, str] = {}  # market -> feed
+        self._signers: dict[SignedOrder, str | None] = {}
         self.engine = ""
         self.chain_id = 0
 
@@ -95,7 +96,9 @@ class Notes:
         }
         if "signature" in named:
             signed = SignedOrder(Order(**named["order"]), bytes(named.pop("signature")))
-            named["signer"] = signed.signer(Domain(self.chain_id, self.engine))
+            if signed not in self._signers:
+                self._signers[signed] = signed.signer(Domain(self.chain_id, self.engine))
+            named["signer"] = self._signers[signed]
         return named
 
 

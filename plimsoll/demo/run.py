@@ -57,7 +57,7 @@ class DemoError(Exception):
 class Options:
     """What the user chose."""
 
-    accounts: int = 60
+    accounts: int = 100
     seed: int = 1
     trace: Path | None = None
 
@@ -159,7 +159,7 @@ class _Demo:
         self.full_every = max(1, steps * options.accounts // FULL_READS)
         self.round_every = max(1, steps // ROUNDS)
         self.sample_every = max(1, steps // SAMPLES)
-        self.near_now = 0
+        self._told = 0  # liquidations that traders have heard of
 
     # ---- before ----------------------------------------------------------------------------------
 
@@ -224,8 +224,15 @@ class _Demo:
         inventory = {who: self._notionals(who, prices) for who in self.quotes.accounts}
         self.quotes.renew(prices, [p * 10**10 for p in before.prices], step.time, inventory)
         self._unload()
+        done = len(self.auditor.liquidations)
+        hit = {one.account for one in self.auditor.liquidations[self._told :]}
+        self._told = done
+        for trader in self.mind.traders:
+            if trader.account in hit:
+                self._act(trader, prices, hit=True)
         for trader in self.mind.acting(number):
-            self._act(trader, prices)
+            if trader.account not in hit:
+                self._act(trader, prices)
         self._keep(number, prices)
         self._record(number, step, prices)
 
@@ -234,12 +241,16 @@ class _Demo:
         sizes = self.books.marked(account, prices).sizes
         return {market: size * prices[market] / WAD / WAD for market, size in sizes.items()}
 
-    def _act(self, trader: Trader, prices: Sequence[int]) -> None:
+    def _act(self, trader: Trader, prices: Sequence[int], *, hit: bool = False) -> None:
         now = self.books.marked(trader.account, prices)
         state = self.books.accounts.get(trader.account)
         cash = state.cash / WAD if state else 0.0
-        positions = {m: size * prices[m] / WAD / WAD for m, size in now.sizes.items()}
-        for wish in self.mind.wishes(trader, now.equity / WAD, cash, positions):
+        positions = self._notionals(trader.account, prices)
+        if hit:
+            wishes = self.mind.gives_up(trader, positions)
+        else:
+            wishes = self.mind.wishes(trader, now.equity / WAD, cash, positions)
+        for wish in wishes:
             self._grant(trader, wish, now, prices)
 
     def _grant(self, trader: Trader, wish: Wish, now: Marked, prices: Sequence[int]) -> None:

@@ -22,7 +22,7 @@ from plimsoll.protocol import Plan, parse_plan
 WINDOW = 5
 LEAST_STEPS = 12
 
-STRETCH = 1.8 * math.sqrt(2)
+STRETCH = 1.6 * math.sqrt(2)
 Z = Decimal("2.5")
 KAPPA = Decimal("1.5")
 #: Share of an estimated correlation that is trusted.
@@ -32,7 +32,7 @@ TRUST = 0.9
 OPEN_INTEREST = 60_000_000
 DEPTH = 200_000_000
 FUND = 100_000
-ALLOWANCE = 6_000
+ALLOWANCE = 20_000
 DECIMALS = 6
 FEED_DECIMALS = 8
 

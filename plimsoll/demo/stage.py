@@ -16,7 +16,10 @@ from plimsoll.prices import TICK, Step
 from plimsoll.protocol import Plimsoll, SignedOrder, deploy
 
 #: Both kinds of liquidation have their turns; the keeper's own account steps in where orders fail.
-POLICIES = {"orders": Policy(prefer="orders"), "own": Policy(prefer="own", use_orders=False)}
+POLICIES = {
+    "orders": Policy(prefer="orders", passes=1),
+    "own": Policy(prefer="own", use_orders=False, passes=1),
+}
 
 World = tuple[int, int, Mapping[int, tuple[int | None, int]]]
 

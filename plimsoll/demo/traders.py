@@ -16,10 +16,10 @@ from plimsoll.demo.setting import Setting
 
 #: style -> (share of the traders, least and most equity over initial margin when opening)
 STYLES: dict[str, tuple[float, float, float]] = {
-    "bold": (0.24, 1.03, 1.4),  # one market, close to the limit
-    "steady": (0.26, 1.8, 4.0),  # one or two markets
+    "bold": (0.30, 1.03, 1.4),  # one market, close to the limit
+    "steady": (0.22, 1.8, 4.0),  # one or two markets
     "hedged": (0.20, 1.1, 2.0),  # long one market against another
-    "spread": (0.18, 1.4, 3.0),  # small positions in several
+    "spread": (0.16, 1.4, 3.0),  # small positions in several
     "careful": (0.12, 5.0, 12.0),  # little leverage
 }
 #: Share of the traders who are long when they have a choice.
@@ -28,6 +28,9 @@ LONG = 0.62
 LEAST_DEPOSIT, MOST_DEPOSIT = 2_000, 60_000
 #: Below this share of the first deposit a trader without positions pays in again.
 RUINED = 0.3
+
+#: Share of the liquidated who close what is left of their positions.
+CAPITULATE = 0.6
 
 
 @dataclass(frozen=True)
@@ -121,6 +124,12 @@ class Mind:
         count = min(len(ready), _poisson(self.random, self.rate))
         chosen = self.random.sample(ready, count)
         return [t for t in self.traders if t.starts == step] + chosen
+
+    def gives_up(self, trader: Trader, positions: Mapping[int, float]) -> list[Wish]:
+        """What a trader does after a liquidation: most have had enough and close what is left."""
+        if not positions or self.random.random() > CAPITULATE:
+            return []
+        return [Wish("trade", m, -x, closes=True) for m, x in sorted(positions.items())]
 
     def wishes(
         self,

@@ -141,6 +141,7 @@ class AnvilBackend(GasBackend):
 
     def __init__(self, rpc: Rpc) -> None:
         """Take a node that nobody else uses."""
+        super().__init__()
         self.rpc = rpc
         self.chain_id = int(rpc("eth_chainId"), 16)
         self.genesis = str(rpc("eth_getBlockByNumber", "0x0", False)["hash"])
@@ -259,9 +260,8 @@ class AnvilBackend(GasBackend):
         contract.deployed = self._receipt(kept)
         return contract
 
-    def at(self, address: str, *artifacts: Artifact, label: str = "") -> Contract:
-        """Return the contract at an address."""
-        return Contract(self, Handle(cast(Chain, self._events), address, *artifacts, label=label))
+    def _handle(self, address: str, artifacts: tuple[Artifact, ...], label: str) -> Handle:
+        return Handle(cast(Chain, self._events), address, *artifacts, label=label)
 
     def transact(
         self, method: Method, args: tuple[Any, ...], *, sender: Any, value: int, gas: int | None
@@ -340,5 +340,3 @@ class AnvilBackend(GasBackend):
             return None
         args = decoder.decode(topics, bytes.fromhex(log["data"][2:]))
         return Log(decoder.name, address_of(log["address"]), args)
-
-

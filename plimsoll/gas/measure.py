@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from plimsoll.evm.artifacts import MAX_RUNTIME_SIZE, load_all, roots
 from plimsoll.gas.backend import AnvilBackend, GasBackend
@@ -88,7 +89,7 @@ def _measure(stage: Stage, row: Row) -> int:
 
 def differences(row: Row, gas: dict[str, int]) -> list[int]:
     """Return what each step of a row costs more than the one before it."""
-    return [gas[after] - gas[before] for before, after in zip(row.steps, row.steps[1:])]
+    return [gas[after] - gas[before] for before, after in pairwise(row.steps)]
 
 
 def sizes() -> list[Size]:

@@ -134,7 +134,7 @@ ROWS["further_market"] = Row(
 
 
 def _below_margin(s: Stage) -> None:
-    """The trader's short falls below its maintenance margin, a quarter of the way to nothing."""
+    """The price rises until the trader's equity is below the maintenance margin."""
     s.short(s.trader, 4)
     s.price(0, 2_150)
 
@@ -291,9 +291,7 @@ def _lens(s: Stage) -> Call:
     ids = [account_id(pool, index) for index in range(ACCOUNTS)]
     orders = [s.order(whale, market, ACCOUNTS, PRICE) for market in (0, 1)]
     s.backend.many([s.do("deposit", account, 1_000 * UNITS, sender=pool) for account in ids])
-    s.backend.many(
-        [s.fill(order, pool, 1, index) for order in orders for index in range(ACCOUNTS)]
-    )
+    s.backend.many([s.fill(order, pool, 1, index) for order in orders for index in range(ACCOUNTS)])
     s.price(0, 2_003)
     s.price(1, 1_997)
     return s.call(s.plimsoll.lens, "accounts", ids, sender=s.keeper)

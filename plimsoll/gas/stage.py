@@ -12,7 +12,7 @@ from typing import Any
 
 from plimsoll.evm import Account
 from plimsoll.gas.backend import Call, GasBackend
-from plimsoll.protocol.client import Plimsoll, account_id, wad
+from plimsoll.protocol.client import account_id, wad
 from plimsoll.protocol.contract import Contract
 from plimsoll.protocol.deploy import deploy
 from plimsoll.protocol.orders import Order, SignedOrder

@@ -175,11 +175,11 @@ class Case:
         return low if low and self.allows(low, price) else 0
 
     def affordable(self, limit: int, price: int) -> int:
-        """The largest slice whose loss against the mark the penalty covers and free cash pays."""
+        """The largest slice whose loss a liquidator's part of the penalty covers and free cash pays."""
         if self.slip(WAD, price)[0] == 0:
             return limit
         free = self.free_after(0)
-        return largest(limit, lambda q: self.slip(q, price)[0] <= min(free, self.penalty(q)))
+        return largest(limit, lambda q: self.slip(q, price)[0] <= min(free, self.penalty(q) // 2))
 
     def _test(self, q: int, price: int) -> tuple[bool, bool, bool]:
         """Whether health rises, whether it stays within TAU, whether the penalty is bounded."""
@@ -214,9 +214,9 @@ def _last(yes: int, no: int, holds: Callable[[int], bool]) -> int:
 
 
 def is_worse_than_takeover(case: Case, price: int) -> bool:
-    """Whether an order at `price` costs the account more than the penalty would."""
+    """Whether an order at `price` costs the account more than a liquidator's part of the penalty."""
     # by the unit; a wei more, because a slice's penalty rounds up
-    return case.slip(WAD, price)[0] > case.price * case.rate // WAD + 1
+    return case.slip(WAD, price)[0] > case.price * case.rate // (2 * WAD) + 1
 
 
 def in_band(market: MarketView, price: int) -> bool:

@@ -79,9 +79,11 @@ class Admin(Liquidation):
 
     @call
     def set_fund(self, sender: str, fund: str) -> None:
-        """The address of the fund contract; once."""
+        """The address of the fund contract; another one only while the fund's account is empty."""
         self.require_admin(sender)
-        require(self.fund == 0 and to_address(fund) != 0, "fund is set")
+        account = self.account(FUND)
+        require(self.fund == 0 or (account.cash == 0 and not self.held(FUND)), "fund is set")
+        require(to_address(fund) != 0, "fund is zero")
         self.fund = to_address(fund)
 
     @call

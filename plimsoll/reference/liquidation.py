@@ -66,9 +66,8 @@ class Liquidation(Trading):
         require(0 < size <= abs(case.size), "slice out of range")
 
         change = sgn(case.size) * size  # of the liquidator
-        for who in (account, liquidator):
-            self.mark(market, self.leg(who, market), mark)
-            self.pay_arrears(who, market)
+        self.mark(market, self.leg(account, market), mark)
+        self.pay_arrears(account, market)
 
         penalty = self.penalty(case, size)
         for_liquidator = floor_div(penalty * LIQUIDATOR_SHARE, WAD)
@@ -79,10 +78,14 @@ class Liquidation(Trading):
         charged += self.assign_claims(account, liquidator, for_liquidator - cash_liquidator)
         charged += self.assign_claims(account, FUND, for_fund - cash_fund)
 
+        # the liquidator may pay its arrears with what it has just got
+        self.mark(market, self.leg(liquidator, market), mark)
+        self.pay_arrears(liquidator, market)
         held_size = self.leg(liquidator, market).basis
         self.move_sizes(market, {account: -change, liquidator: change}, mark, liquidated=account)
         self.check_slice(case, size, case.equity - charged)
         self.check_liquidator(liquidator, market, reduces(held_size, held_size + change))
+        self.end_or_start_afresh(market, mark)
 
     @call
     def takeover_by_order(
@@ -117,15 +120,14 @@ class Liquidation(Trading):
         self.pay_arrears(account, market)
 
         penalty = self.penalty(case, size)
-        require(loss <= penalty, "loss above the penalty")
+        share = floor_div(penalty * LIQUIDATOR_SHARE, WAD)
+        require(loss <= share, "loss above the liquidator's part of the penalty")
         require(loss <= self.free_cash(account), "cash does not reach for the loss")
         record.cash -= loss
         pot.b += loss
-        reward = 0
-        if self.reward_is_due(account):
-            reward = min(self.reward_formula(), penalty - loss)
-            reward = self.pay_free_cash(account, keeper, reward)
+        reward = self.reward_due(account, min(share - loss, self.free_cash(account)))
         if reward > 0:
+            self.pay_free_cash(account, keeper, reward)
             record.rewarded_at = self.time
         for_fund = penalty - loss - reward
         charged = self.pay_free_cash(account, FUND, for_fund)
@@ -136,6 +138,7 @@ class Liquidation(Trading):
         )
         self.check_slice(case, size, case.equity - loss - reward - charged)
         self.check_trader(maker, market, before, order.reduce_only)
+        self.end_or_start_afresh(market, mark)
 
     @call
     def resolve(self, sender: str, account: int, market: int, keeper: int) -> None:
@@ -174,11 +177,11 @@ class Liquidation(Trading):
             self.close(pot, size, mark)
             self.snap(market, leg, 0, mark)
         # 8
-        if self.reward_is_due(account):
-            reward = self.draw_fund(pot, self.reward_formula())
-            if reward > 0:
-                self.account(keeper).cash += reward
-                self.account(account).rewarded_at = self.time
+        reward = self.reward_due(account, min(self.account(FUND).cash, self.allowance(pot)))
+        if reward > 0:
+            self.draw_fund(pot, reward)
+            self.account(keeper).cash += reward
+            self.account(account).rewarded_at = self.time
 
     @call
     def cover(self, sender: str, market: int) -> None:
@@ -377,10 +380,13 @@ class Liquidation(Trading):
         cost = rules.gas_units * basefee * rules.native_price * (10**4 + rules.premium)
         return min(max(rules.minimum, floor_div(cost, WAD * 10**4)), rules.cap)
 
-    def reward_is_due(self, account: int) -> bool:
-        """LIQ-5: the first time, and again once the interval is over."""
+    def reward_due(self, account: int, budget: int) -> int:
+        """LIQ-5: what is paid out of `budget` (WAD): nothing within the interval or below the minimum."""
         last = self.account(account).rewarded_at
-        return last == 0 or self.time - last >= self.reward.interval
+        if last != 0 and self.time - last < self.reward.interval:
+            return 0
+        reward = min(self.reward_formula(), budget)
+        return reward if reward >= self.reward.minimum else 0
 
     # ---- resolve -----------------------------------------------------------------------------
 

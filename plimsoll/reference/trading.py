@@ -65,6 +65,7 @@ class Trading(Ledger):
         self.move_sizes(order.market, {maker: change, taker: -change}, mark, capped=True)
         self.check_trader(maker, order.market, before[maker], order.reduce_only)
         self.check_trader(taker, order.market, before[taker], False)
+        self.end_or_start_afresh(order.market, mark)
 
     # ---- steps -------------------------------------------------------------------------------
 
@@ -84,7 +85,7 @@ class Trading(Ledger):
         require(to_address(order.taker) in (0, to_address(sender)), "order is for another taker")
         filled = self.filled.get(order, 0)
         require(0 < size <= abs(order.size) - filled, "size is not open in the order")
-        require(size <= MAX_FILL, "size out of bounds")
+        require(abs(order.size) <= MAX_FILL, "size out of bounds")
         band = self.markets[order.market].rules.band
         require(abs(order.price - mark) * CONFIG <= band * mark, "price outside the band")
         self.filled[order] = filled + size
@@ -127,7 +128,7 @@ class Trading(Ledger):
         capped: bool = False,
         liquidated: int | None = None,
     ) -> None:
-        """Step 6: new sizes, open interest, and a fresh start or an end where none is left.
+        """Step 6: new sizes and open interest; what is then left is judged after the checks.
 
         Dust is dropped for all but the `liquidated` account.
         """
@@ -139,7 +140,6 @@ class Trading(Ledger):
         )
         if capped and record.oi > old:
             require(record.oi <= record.rules.oi_cap, "open interest above its cap")
-        self.end_or_start_afresh(market, mark)
 
     def check_trader(
         self, account: int, market: int, before: Standing, order_reduces_only: bool

@@ -112,8 +112,8 @@ def backend(request: pytest.FixtureRequest) -> Iterator[Backend]:
 
 
 @pytest.fixture(scope="module")
-def record(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("deployment") / "local.json"
+def record(backend: Backend, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp(backend.genesis[:12]) / "local.json"
 
 
 @pytest.fixture(scope="module")
@@ -249,7 +249,7 @@ REFUSALS = {
         quote(p, maker, WAD, 34_000), account_id(keeper), 2 * WAD, sender=keeper
     ),
     "liquidation: account is healthy": lambda p, maker, keeper: p.takeover(
-        account_id(maker), "BTC", WAD, account_id(keeper), sender=keeper
+        account_id(keeper), "BTC", 1, account_id(keeper, 1), sender=keeper
     ),
     "resolve: account is solvent": lambda p, maker, keeper: p.resolve(
         account_id(maker), "BTC", account_id(keeper), sender=keeper

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from plimsoll.evm import Account, Chain, Handle, Receipt, Revert, load
 from plimsoll.protocol.orders import Domain
 from plimsoll.protocol.orders import Order as SignableOrder
 from plimsoll.reference import Config, Model, Order, Refused, Reward, Risk
-from plimsoll.reference.numbers import CANCELLED, FUND, MARKETS, TREASURY, WAD
+from plimsoll.reference.numbers import CANCELLED, FUND, TREASURY, WAD
 
 NO_SIGNATURE = bytes(65)
 ENGINE_ROOTS = ("MarginEngine", "MarginEngineExt", "MarginEngineAdmin")
@@ -60,6 +60,7 @@ class World:
     reward: Reward = Reward(300_000, 3_000 * WAD, 1_000, WAD, 50 * WAD, 600)  # noqa: RUF009
     decimals: int = 6
     fund: int = 1_000_000  # whole quote that the backer brings
+    wealth: int = 20_000  # whole quote that a trader of a scenario begins with
 
 
 @dataclass
@@ -173,12 +174,16 @@ class Twin:
             self.set_risk(market, listing.risk)
             self.list_market(market, listing.config, listing.allowance)
         self.set_reward(world.reward)
+        refused = [name for name in self.calls if name.endswith("refused")]
+        if refused:
+            raise ValueError(f"the world cannot be set up: {refused}")
         self.check_everything()
 
     def _remember(self) -> tuple[Any, ...]:
         return (
             self.chain.snapshot(),
             self.model.copy(),
+            dict(self._actors),
             list(self.accounts),
             list(self.holders),
             dict(self._wallets),
@@ -187,7 +192,8 @@ class Twin:
 
     def restart(self) -> None:
         """Go back to the state after the set-up; counters go on."""
-        snapshot, self.model, self.accounts, self.holders, self._wallets, self._markets = self._base
+        snapshot, self.model, self._actors, self.accounts, self.holders, *kept = self._base
+        self._wallets, self._markets = kept
         self.chain.revert(snapshot)
         self._closing.clear()
         self._digests.clear()
@@ -210,7 +216,6 @@ class Twin:
             self.token.mint(who, 2**160, sender=who)
             for spender in (self.engine, self.fund):
                 self.token.approve(spender, 2**256 - 1, sender=who)
-            # so that every episode has the tokens, not only the one that met the actor first
         return self._actors[name]
 
     def account(self, name: str, index: int = 0) -> int:
@@ -635,14 +640,15 @@ class Twin:
     def compare(self) -> list[str]:
         """What differs between chain and model, and what is broken of LED-5 on the chain."""
         wrong: list[str] = []
-        for account in self.accounts:
-            wrong += self._compare_account(account)
+        wallets = [self.wallet(account) for account in self.accounts]
+        for account, wallet in zip(self.accounts, wallets, strict=True):
+            wrong += self._compare_account(account, wallet)
         for market in range(self.count):
             wrong += self._compare_market(market)
         tokens = self.chain.storage(self.token, self._tokens_at)
         if tokens != self.model.tokens:
             wrong.append(f"the engine has {tokens} tokens, in the model {self.model.tokens}")
-        return wrong + self._identities(tokens)
+        return wrong + self._identities(tokens, wallets)
 
     def check_everything(self) -> None:
         """Compare with nothing kept from before, and the views that no step looks at."""
@@ -695,8 +701,7 @@ class Twin:
         self._wallets[account] = (words, found)
         return found
 
-    def _compare_account(self, account: int) -> list[str]:
-        chain = self.wallet(account)
+    def _compare_account(self, account: int, chain: Wallet) -> list[str]:
         record = self.model.account(account)
         wrong: list[str] = []
 
@@ -822,9 +827,8 @@ class Twin:
 
     # -- LED-5 on the chain's numbers --------------------------------------------------------------
 
-    def _identities(self, tokens: int) -> list[str]:
+    def _identities(self, tokens: int, wallets: Sequence[Wallet]) -> list[str]:
         wrong: list[str] = []
-        wallets = [self.wallet(account) for account in self.accounts]
         states = [self.market(market) for market in range(self.count)]
         cash, backing = sum(w.cash for w in wallets), sum(s.cash for s in states)
         held = tokens * 10 ** (18 - self.world.decimals)
@@ -881,64 +885,4 @@ def _config(config: Config) -> tuple[Any, ...]:
         *(config.oi_cap, config.min_notional, config.max_notional, config.band),
         *(config.penalty_min, config.penalty_max, config.maker_fee, config.taker_fee),
         config.reduce_only,
-    )
-
-
-def correlations(rho: int, count: int) -> Matrix:
-    """A matrix in which the first `count` markets have `rho` (1e4) with each other."""
-    return tuple(
-        tuple(
-            10_000 if m == n else (rho if max(m, n) < count else 0) for n in range(MARKETS)
-        )
-        for m in range(MARKETS)
-    )
-
-
-def three_markets(decimals: int = 6, *, fund: int = 50_000) -> World:
-    """Three correlated markets of very different prices, with a fund that crashes can exhaust."""
-    risk = Risk(
-        sigma=3 * 10**10,
-        f=4 * 10**10,
-        g=2 * 10**10,
-        lam=10**10,
-        depth=2 * 10**7,
-        c=0,
-        penalty_cap=2 * 10**10,
-        share=2 * 10**12,
-    )
-    config = Config(
-        oi_cap=0,
-        min_notional=50 * WAD,
-        max_notional=10**6 * WAD,
-        band=3_000,
-        penalty_min=300,
-        penalty_max=1_500,
-        maker_fee=100,
-        taker_fee=400,
-    )
-    first = Listing(
-        30_000 * WAD,
-        risk,
-        replace(config, oi_cap=100 * WAD),
-        allowance=20_000 * WAD,
-    )
-    second = Listing(
-        17 * WAD + 123_456_789,
-        replace(risk, sigma=5 * 10**10, c=3 * 10**6, g=3 * 10**10, depth=4 * 10**6),
-        replace(config, oi_cap=30_000 * WAD, min_notional=20 * WAD, maker_fee=0),
-        decimals=18,
-        allowance=5_000 * WAD,
-    )
-    third = Listing(
-        WAD // 13,
-        replace(risk, sigma=8 * 10**10, f=10**11, lam=3 * 10**10, depth=10**6),
-        replace(config, oi_cap=2 * 10**7 * WAD, min_notional=10 * WAD, penalty_max=2_000),
-        ceiling=70,
-        allowance=2_000 * WAD,
-    )
-    return World(
-        listings=(first, second, third),
-        matrix=correlations(7_000, 3),
-        decimals=decimals,
-        fund=fund,
     )

@@ -39,9 +39,12 @@ def test_init_leaves_nobody_in_charge(world):
 
 @pytest.mark.parametrize("decimals", [0, 1, 19])
 def test_init_reverts_decimals(world, decimals):
-    # anything that answers decimals() will do for a token here
-    token = world.chain.deploy(load("MockAggregator"), decimals, 1)
+    # anything that answers decimals() will do for a token here; the engine looks once, when it is
+    # deployed, so the answer changes between the two
+    token = world.chain.deploy(load("MockAggregator"), 6, 1)
     engine = world.new_engine(token, 6)
+    other = world.chain.deploy(load("MockAggregator"), decimals, 1)
+    world.chain.set_code(token.address, world.chain.code(other.address))
     with pytest.raises(Revert) as failure:
         world.new_fund(engine)
     assert failure.value.reason == "fund: decimals not 2 to 18"

@@ -472,6 +472,39 @@ class World:
             self.trade(trader, maker, -5 * WAD, market=market)
         return trader
 
+    def flat_and_bankrupt(self, market: int = 0) -> Party:
+        """A flat account whose arrears 115 in a book that ended are above its cash of 91.5.
+
+        Long 10 from 100 with cash 92 - 0.5. At 80 the short side changes hands; its new owner, with
+        cash 80 - 0.4, is bankrupt at 88.5 (loss 85) and resolved, which ends the book. The fund
+        pays what is missing of its arrears, 5.4.
+        """
+        trader, short = self.party("bankrupt trader", 92), self.party("first short", 1_000)
+        late, keeper = self.party("late short", 80), self.party("some keeper")
+        self.trade(trader, short, 10 * WAD, market=market)
+        self.price(market, 80)
+        self.trade(late, short, -10 * WAD, market=market)
+        self.price(market, "88.5")
+        self.resolve(late, keeper, market)
+        assert self.engine.position(trader.id, market).size == 0
+        return trader
+
+    def hedged(self, fixed: int = 10**6) -> Party:
+        """Long 40 in market 0 against short 10 in market 1 at 100, correlation 1; `fixed` is c.
+
+        ES = 30 % of the difference, above the floor of 4 %. At 79 cash 1462.5 leaves E = 622.5, and
+        MM = 30 % of 2160 + 2 = 650. Each unit less of the hedge raises MM by 30.
+        """
+        risk = (10**11, 4 * 10**10, 10**10, 0, 10**9, fixed, 2 * 10**10, 5 * 10**12)
+        for market in range(2):
+            self.risk.set_market(market, risk, sender=self.owner)
+        self.correlate(10_000, 0, 1)
+        hedger, maker = self.party("hedger", 1_465), self.party("other side", 100_000)
+        self.trade(hedger, maker, -10 * WAD, market=1)
+        self.trade(hedger, maker, 40 * WAD)
+        self.price(0, 79)
+        return hedger
+
     # -- what the books say ------------------------------------------------------------------------
 
     def cash(self, who: Party | int) -> int:

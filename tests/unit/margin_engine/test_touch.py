@@ -86,7 +86,6 @@ def test_touch_default_drops_an_ended_leg_without_profit(world: World, trader: P
     world.price(2, 80)
     late = world.party("late", 1_000)
     world.trade(late, other, wad(-10), market=2)
-    world.trade(other, late, wad(10), market=2, price=None)
     world.resolve(gambler, world.party("keeper"), market=2)
     world.engine.touch(late.id)
     assert world.engine.wallet(late.id)[1] == 0

@@ -1,0 +1,157 @@
+"""What a run was, as JSON and as a table."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from plimsoll.demo.run import Outcome
+from plimsoll.reference.numbers import FUND
+
+
+def amount(wad: int) -> str:
+    """An amount in WAD as a decimal string of quote units, exact."""
+    text = f"{Decimal(wad).scaleb(-18):f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def summary(outcome: Outcome) -> dict[str, Any]:
+    """The JSON summary; amounts are decimal strings of quote units."""
+    auditor, tally = outcome.auditor, outcome.auditor.tally
+    books = auditor.books
+    assert books is not None
+    path = outcome.path
+    return {
+        "network": outcome.network,
+        "markets": list(path.markets),
+        "prices": {
+            "from": _moment(path.steps[0].time),
+            "to": _moment(path.steps[-1].time),
+            "bars": dict(zip(path.markets, path.bars, strict=True)),
+            "used": path.describe(),
+            "gaps": [
+                {
+                    "market": gap.market,
+                    "from": _moment(gap.start),
+                    "to": _moment(gap.end),
+                    "missing_bars": gap.missing,
+                }
+                for gap in path.gaps
+            ],
+        },
+        "seed": outcome.options.seed,
+        "accounts": len(outcome.accounts),
+        "steps": len(path.steps),
+        "calls": tally.calls,
+        "refused": dict(sorted(tally.refused.items())),
+        "orders": outcome.orders,
+        "fills": tally.fills,
+        "takeovers": tally.takeovers,
+        "order_liquidations": tally.order_liquidations,
+        "resolved": tally.resolved,
+        "books_ended": tally.books_ended,
+        "keeper_rewards": amount(tally.keeper_rewards),
+        "liquidator_shares": amount(tally.liquidator_shares),
+        "fund": {
+            "start": amount(outcome.fund_start),
+            "received": amount(tally.fund_received),
+            "paid": amount(tally.fund_paid),
+            "end": amount(books.accounts[FUND].cash),
+        },
+        "charged_to_others": amount(tally.charged_to_others),
+        "uncovered": amount(sum(book.shortfall for book in books.markets.values())),
+        "left_for_a_step": outcome.left,
+        "identity_checks": auditor.identity_checks,
+        "identity_violations": auditor.identity_violations,
+        "reference_mismatches": auditor.reference_mismatches,
+        "details": auditor.details,
+        "token_balance": amount(books.reader.token_balance()),
+        "sum_cash": amount(sum(state.cash for state in books.accounts.values())),
+        "sum_backing": amount(sum(book.cash for book in books.markets.values())),
+        "seconds": round(outcome.seconds, 2),
+    }
+
+
+def table(found: dict[str, Any]) -> Group:
+    """The summary for a terminal."""
+    clean = not found["identity_violations"] and not found["reference_mismatches"]
+    rows: list[tuple[str, str, str]] = [
+        ("network", found["network"], f"{found['accounts']} accounts, seed {found['seed']}"),
+        ("markets", ", ".join(found["markets"]), found["prices"]["used"]),
+        (
+            "prices",
+            f"{found['steps']:,} steps",
+            f"{found['prices']['from']} to {found['prices']['to']}{_gaps(found)}",
+        ),
+        ("", "", ""),
+        ("calls", f"{found['calls']:,}", f"{sum(found['refused'].values()):,} of them refused"),
+        ("fills", f"{found['fills']:,}", f"against {found['orders']:,} quotes"),
+        (
+            "takeovers",
+            f"{found['takeovers']:,}",
+            f"liquidators got {_money(found['liquidator_shares'])}",
+        ),
+        (
+            "order liquidations",
+            f"{found['order_liquidations']:,}",
+            f"keeper rewards {_money(found['keeper_rewards'])}",
+        ),
+        (
+            "resolved",
+            f"{found['resolved']:,}",
+            f"charged to others {_money(found['charged_to_others'])}, "
+            f"uncovered {_money(found['uncovered'])}",
+        ),
+        (
+            "fund",
+            _money(found["fund"]["end"]),
+            f"from {_money(found['fund']['start'])}, received {_money(found['fund']['received'])}, "
+            f"paid {_money(found['fund']['paid'])}",
+        ),
+        ("", "", ""),
+        (
+            "tokens",
+            _money(found["token_balance"]),
+            f"accounts' cash {_money(found['sum_cash'])} + markets' cash "
+            f"{_money(found['sum_backing'])}",
+        ),
+        ("identity checks", f"{found['identity_checks']:,}", "LED-5, on the chain's own words"),
+        ("identity violations", f"{found['identity_violations']:,}", ""),
+        ("reference mismatches", f"{found['reference_mismatches']:,}", "to the wei"),
+    ]
+    shown = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
+    shown.add_column(style="bold", no_wrap=True)
+    shown.add_column(justify="right", no_wrap=True)
+    shown.add_column(style="dim")
+    for name, value, remark in rows:
+        counts = name in ("identity violations", "reference mismatches")
+        colour = ("green" if value == "0" else "bold red") if counts else ""
+        shown.add_row(name, Text(value, style=colour), remark)
+    verdict = (
+        Text(f"\nSolvent to the wei after every step. {found['seconds']} s", style="green")
+        if clean
+        else Text("\nSomething does not add up:", style="bold red")
+    )
+    faults = [Text(f"  {text}", style="red") for text in found["details"][:10]]
+    return Group(shown, verdict, *faults)
+
+
+def _gaps(found: dict[str, Any]) -> str:
+    gaps = found["prices"]["gaps"]
+    if not gaps:
+        return ""
+    missing = sum(gap["missing_bars"] for gap in gaps)
+    return f"; {len(gaps)} gaps, {missing:,} bars missing"
+
+
+def _money(text: str) -> str:
+    return f"{Decimal(text):,.2f}"
+
+
+def _moment(time: int) -> str:
+    return datetime.fromtimestamp(time, UTC).strftime("%Y-%m-%d %H:%M")

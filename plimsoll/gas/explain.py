@@ -1,0 +1,278 @@
+"""Where the gas of a row goes, line by line: what a trace of it in the process says.
+
+pyrevm prints a trace (EIP-3155, one JSON object a step) to the process's standard output; here it
+is caught in a file. The lines add up to the receipt's gas, or RowError is raised.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from eth_utils.address import to_checksum_address
+
+from plimsoll.evm.handle import EventDecoder
+from plimsoll.gas.backend import Call, ProcessBackend
+from plimsoll.gas.errors import RowError
+from plimsoll.gas.measure import differences, measure_rows
+from plimsoll.gas.rows import Row, find_row
+from plimsoll.gas.stage import Stage
+from plimsoll.gas.words import Words
+
+BASE = 21_000
+_ZERO, _NONZERO = 4, 16
+_COLD_SLOT, _WARM, _COLD_ACCOUNT = 2_100, 100, 2_600
+_CALLS = ("CALL", "STATICCALL", "DELEGATECALL", "CALLCODE")
+_PRECOMPILES = 16
+_REFUND_SHARE = 5
+
+#: the kinds of lines, in the order they are printed
+KINDS = (
+    "transaction",
+    "cold accounts",
+    "cold slots",
+    "warm slots",
+    "writes",
+    "logs",
+    "precompiles",
+    "execution",
+    "refund",
+)
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line: `count` times something of a kind, for `gas` together (a refund is negative)."""
+
+    kind: str
+    what: str
+    count: int
+    gas: int
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """A row's lines; they add up to `gas`."""
+
+    row: Row
+    title: str
+    gas: int
+    lines: list[Line]
+
+    def kinds(self) -> list[Line]:
+        """Return the sum of each kind."""
+        return [
+            Line(kind, "", sum(n.count for n in lines), sum(n.gas for n in lines))
+            for kind in KINDS
+            if (lines := [line for line in self.lines if line.kind == kind])
+        ]
+
+
+class _Ledger:
+    """Counts gas by kind and by what it was for."""
+
+    def __init__(self) -> None:
+        self._kept: dict[tuple[str, str], list[int]] = {}
+
+    def add(self, kind: str, what: str, gas: int, count: int = 1) -> None:
+        """Count some gas."""
+        kept = self._kept.setdefault((kind, what), [0, 0])
+        kept[0] += count
+        kept[1] += gas
+
+    def lines(self) -> list[Line]:
+        """Return the lines: by kind, the dearest first."""
+        found = [Line(kind, what, *kept) for (kind, what), kept in self._kept.items() if any(kept)]
+        return sorted(found, key=lambda line: (KINDS.index(line.kind), -line.gas))
+
+
+def explain(key: str) -> Explanation:
+    """Say where the gas of a row goes; of a row of differences, where the dearest one does.
+
+    Raises RowError for an unknown row.
+    """
+    row = find_row(key)
+    if row.prepare is not None:
+        gas, lines = _trace(row)
+        return Explanation(row, row.title, gas, lines)
+    gas_of = measure_rows(ProcessBackend(), row.steps)
+    found = differences(row, gas_of)
+    at = found.index(max(found))
+    before, after = (find_row(step) for step in row.steps[at : at + 2])
+    ledger = _Ledger()
+    for step, sign in ((after, 1), (before, -1)):
+        for line in _trace(step)[1]:
+            ledger.add(line.kind, line.what, sign * line.gas, sign * line.count)
+    title = f"{row.title}: what {after.title!r} costs more than {before.title!r}"
+    return Explanation(row, title, found[at], ledger.lines())
+
+
+def _trace(row: Row) -> tuple[int, list[Line]]:
+    backend = ProcessBackend()
+    stage = Stage(backend)
+    if row.prepare is None:
+        raise AssertionError("a row of differences is not run")
+    call = row.prepare(stage)
+    words = Words(stage, call)
+    # nothing is warm on a journal that is new
+    backend.chain.compact()
+    used: list[int] = []
+    steps = _caught(backend, lambda: used.append(call.send().gas_used))
+    ledger = _Ledger()
+    data = call.calldata()
+    zeros = data.count(0)
+    ledger.add("transaction", "base", BASE)
+    what = f"calldata, {len(data)} bytes, {zeros} of them zero"
+    ledger.add("transaction", what, _ZERO * zeros + _NONZERO * (len(data) - zeros))
+    _Reader(stage, words, call, steps, ledger).read()
+    spent = sum(line.gas for line in ledger.lines())
+    refund = min(int(steps[-1]["refund"], 16), spent // _REFUND_SHARE)
+    ledger.add("refund", "for slots that were cleared", -refund, int(refund > 0))
+    if spent - refund != used[0]:
+        raise RowError(
+            f"the lines of {row.key} add up to {spent - refund}, the receipt says {used[0]}: "
+            "plimsoll/gas/explain.py misses an instruction; `make gas` is right all the same"
+        )
+    return used[0], ledger.lines()
+
+
+def _caught(backend: ProcessBackend, run: Callable[[], None]) -> list[dict[str, Any]]:
+    """Return the steps that the EVM prints meanwhile."""
+    evm = backend.chain._evm
+    sys.stdout.flush()
+    kept = os.dup(1)
+    try:
+        with tempfile.TemporaryFile() as file:
+            os.dup2(file.fileno(), 1)
+            evm.tracing = True
+            try:
+                run()
+            finally:
+                evm.tracing = False
+                os.dup2(kept, 1)
+            file.seek(0)
+            return [json.loads(line) for line in file if line.startswith(b'{"pc"')]
+    finally:
+        os.close(kept)
+
+
+@dataclass(frozen=True)
+class _Frame:
+    """A call that is running: whose code, and whose storage."""
+
+    code: str
+    storage: str
+
+
+class _Reader:
+    """Goes through a trace and puts every step's gas into a ledger."""
+
+    def __init__(
+        self,
+        stage: Stage,
+        words: Words,
+        call: Call,
+        steps: list[dict[str, Any]],
+        ledger: _Ledger,
+    ) -> None:
+        self._words = words
+        self._steps = steps
+        self._ledger = ledger
+        self._gas = [int(step["gas"], 16) for step in steps]
+        self._cost = [int(step["gasCost"], 16) for step in steps]
+        to = call.method.contract.address
+        self._frames = [_Frame(to, to)]
+        self._topics = _topics(stage)
+        self._reached = {to}
+
+    def read(self) -> None:
+        """Read all of it."""
+        after = self._next_at_same_depth()
+        for at, step in enumerate(self._steps):
+            del self._frames[step["depth"] :]
+            operation = step["opName"]
+            if operation in _CALLS:
+                self._call(at, step, after[at])
+            elif operation == "SLOAD":
+                self._load(step, self._cost[at])
+            elif operation == "SSTORE":
+                self._store(step, self._cost[at])
+            elif operation.startswith("LOG"):
+                self._log(step, self._cost[at])
+            else:
+                self._execution(self._cost[at])
+
+    def _next_at_same_depth(self) -> list[int | None]:
+        found: list[int | None] = [None] * len(self._steps)
+        latest: dict[int, int] = {}
+        for at in range(len(self._steps) - 1, -1, -1):
+            depth = self._steps[at]["depth"]
+            latest = {known: where for known, where in latest.items() if known <= depth}
+            found[at] = latest.get(depth)
+            latest[depth] = at
+        return found
+
+    def _execution(self, gas: int) -> None:
+        self._ledger.add("execution", self._words.contract(self._frames[-1].code), gas)
+
+    def _call(self, at: int, step: dict[str, Any], after: int | None) -> None:
+        if after is None:
+            raise RowError("a call that nothing follows: the row's transaction reverted")
+        stack = step["stack"]
+        target = str(to_checksum_address(int(stack[-2], 16).to_bytes(20, "big")))
+        own = self._gas[at] - self._gas[after]
+        if self._steps[at + 1]["depth"] > step["depth"]:
+            own -= self._gas[at + 1] - (self._gas[after - 1] - self._cost[after - 1])
+            here = self._frames[-1]
+            kept = here.storage if step["opName"] == "DELEGATECALL" else target
+            self._frames.append(_Frame(target, kept))
+        elif int(stack[-2], 16) < _PRECOMPILES:
+            name = {1: "ecrecover", 2: "sha256", 4: "identity"}.get(int(stack[-2], 16), "other")
+            self._ledger.add("precompiles", name, own - _WARM)
+            own = _WARM
+        if target not in self._reached and int(stack[-2], 16) >= _PRECOMPILES:
+            self._reached.add(target)
+            self._ledger.add("cold accounts", self._words.contract(target), _COLD_ACCOUNT)
+            own -= _COLD_ACCOUNT
+        # what is left is the price of a warm call and of memory for what comes back
+        caller = self._frames[step["depth"] - 1]
+        self._ledger.add("execution", self._words.contract(caller.code), own)
+
+    def _name(self, slot: str) -> str:
+        where = self._frames[-1].storage
+        return f"{self._words.contract(where)}: {self._words.word(where, int(slot, 16))}"
+
+    def _load(self, step: dict[str, Any], gas: int) -> None:
+        kind = "cold slots" if gas == _COLD_SLOT else "warm slots"
+        self._ledger.add(kind, self._name(step["stack"][-1]), gas)
+
+    def _store(self, step: dict[str, Any], gas: int) -> None:
+        name = self._name(step["stack"][-1])
+        if gas in (22_100, 5_000, 2_200):  # not read before it is written
+            self._ledger.add("cold slots", name, _COLD_SLOT)
+            gas -= _COLD_SLOT
+        told = {20_000: "new", 2_900: "changed"}.get(gas, "again")
+        self._ledger.add("writes", f"{name} ({told})", gas)
+
+    def _log(self, step: dict[str, Any], gas: int) -> None:
+        name = "a log"
+        if step["opName"] != "LOG0":
+            name = self._topics.get(int(step["stack"][-3], 16), name)
+        self._ledger.add("logs", name, gas)
+
+
+def _topics(stage: Stage) -> dict[int, str]:
+    """Return first topic -> name of every event of the protocol."""
+    plimsoll = stage.plimsoll
+    parts = (plimsoll.engine, plimsoll.token, plimsoll.oracle, plimsoll.risk, plimsoll.fund)
+    decoders = [EventDecoder(e) for part in parts for e in _events(part.abi)]
+    return {int.from_bytes(decoder.key[0], "big"): decoder.name for decoder in decoders}
+
+
+def _events(abi: Iterable[dict[str, Any]]) -> Iterable[dict[str, Any]]:
+    return (entry for entry in abi if entry["type"] == "event")
