@@ -14,7 +14,8 @@ from typing import Any
 from plimsoll.evm import Artifact
 from plimsoll.evm.handle import address_of
 from plimsoll.protocol import Domain, EvmBackend, Order, Refused, SignedOrder
-from plimsoll.protocol.contract import Contract, Method, Receipt
+from plimsoll.protocol.client import KINDS
+from plimsoll.protocol.contract import Contract, Log, Method, Receipt
 from plimsoll.replay import Call, is_known
 
 #: A contract's label -> its role in calls.
@@ -40,6 +41,7 @@ ACCOUNTS: dict[str, tuple[str, ...]] = {
 NAMES = ("account", "liquidator", "keeper")
 
 Listener = Callable[[Call, Receipt | None], None]
+Opened = Callable[[Contract, Contract], None]
 
 
 @dataclass
@@ -105,10 +107,13 @@ class Notes:
 class RecordingBackend(EvmBackend):
     """The chain in the process, with a listener."""
 
-    def __init__(self, listener: Listener, *args: Any) -> None:
-        """`listener` gets a call and its receipt (None when the contract refused)."""
+    def __init__(self, listener: Listener, opened: Opened, *args: Any) -> None:
+        """`listener` gets a call and its receipt (None when the contract refused); `opened` gets
+        the engine and the token when the engine is there."""
         super().__init__(*args)
         self.listener = listener
+        self.opened = opened
+        self._token: Contract | None = None
         self.notes = Notes()
         self.notes.chain_id = self.chain_id
 
@@ -120,6 +125,11 @@ class RecordingBackend(EvmBackend):
             told = {"z": int(args[0]), "kappa": int(args[1])}
             sender = address_of(self.deployer if sender is None else sender)
             self.listener(Call("risk", "set_globals", told, sender, self.now()), None)
+        elif artifact.name == "TestToken":
+            self._token = contract
+        elif artifact.name == "MarginEngine" and self._token is not None:
+            parts = [self.artifact(name) for name in KINDS["engine"]]
+            self.opened(self.at(contract.address, *parts), self._token)
         return contract
 
     def transact(
@@ -157,16 +167,21 @@ class RecordingBackend(EvmBackend):
         return receipt
 
 
-def touched(call: Call, logs: Iterable[Mapping[str, Any]]) -> tuple[set[int], set[int]]:
+def touched(call: Call, logs: Iterable[Log]) -> tuple[set[int], set[int]]:
     """Return the accounts and markets that a call names or its events say it changed."""
-    accounts = {int(call.args[name]) for name in NAMES if name in call.args}
-    markets = {int(call.args["market"])} if "market" in call.args else set()
+    accounts: set[int] = set()
+    markets: set[int] = set()
+    if call.contract not in ("engine", "fund"):
+        return accounts, markets
+    if call.contract == "engine":
+        accounts.update(int(call.args[name]) for name in NAMES if name in call.args)
+        markets.update([int(call.args["market"])] if "market" in call.args else [])
     order = call.args.get("order")
     if order:
         accounts.add(int(order["account"]))
         markets.add(int(order["market"]))
     for log in logs:
-        accounts.update(int(log[name]) for name in ACCOUNTS.get(log.name, ()))  # type: ignore[attr-defined]
+        accounts.update(int(log[name]) for name in ACCOUNTS.get(log.name, ()))
         if "market" in log:
             markets.add(int(log["market"]))
     accounts.discard(0)

@@ -20,6 +20,7 @@ from plotly.subplots import make_subplots
 
 from plimsoll.demo.audit import Liquidation
 from plimsoll.demo.run import Outcome
+from plimsoll.demo.setting import Floats
 from plimsoll.reference.numbers import WAD
 
 #: Colours that stay apart for colour-blind readers too (Okabe and Ito).
@@ -46,7 +47,7 @@ main {{ max-width: 1240px; margin: 0 auto; padding: 28px 24px 40px; }}
 h1 {{ font-size: 26px; margin: 0 0 2px; }}
 h2 {{ font-size: 17px; margin: 0; }}
 p {{ margin: 2px 0 10px; color: #55606f; }}
-.cards {{ display: grid; grid-template-columns: repeat(auto-fit, minmax(170px, 1fr)); gap: 10px;
+.cards {{ display: grid; grid-template-columns: repeat(auto-fit, minmax(132px, 1fr)); gap: 10px;
   margin: 18px 0; }}
 .card {{ background: #fff; border: 1px solid #e1e5ea; border-radius: 8px; padding: 10px 14px; }}
 .card b {{ display: block; font-size: 21px; font-variant-numeric: tabular-nums; }}
@@ -100,7 +101,11 @@ def write_report(outcome: Outcome, found: dict[str, Any], path: Path) -> Path:
             figure,
             include_plotlyjs=number == 0,
             full_html=False,
-            config={"displaylogo": False, "responsive": True},
+            config={
+                "displaylogo": False,
+                "responsive": True,
+                "modeBarButtonsToRemove": ["lasso2d", "select2d", "autoScale2d"],
+            },
             div_id=f"chart-{number}",
         )
         sections.append(f"<section><h2>{title}</h2><p>{text}</p>{body}</section>")
@@ -158,6 +163,12 @@ def _short(text: str, places: int = 0) -> str:
 
 def _times(seconds: Sequence[int]) -> list[datetime]:
     return [datetime.fromtimestamp(second, UTC).replace(tzinfo=None) for second in seconds]
+
+
+def _short_times(outcome: Outcome) -> str:
+    """How to write a moment in a narrow chart."""
+    span = outcome.path.steps[-1].time - outcome.path.steps[0].time
+    return "%d %b" if span > 3 * 86_400 else "%H:%M"
 
 
 def _layout(figure: go.Figure, height: int, *, rows: int = 1) -> go.Figure:
@@ -278,7 +289,7 @@ def _worst(outcome: Outcome) -> go.Figure:
         for name, values, colour, dash in lines:
             figure.add_scatter(
                 x=times,
-                y=np.round(values, 2).tolist(),
+                y=_begun(values, outcome.equity[:, column]),
                 name=name,
                 legendgroup=name,
                 showlegend=place == 0,
@@ -292,8 +303,9 @@ def _worst(outcome: Outcome) -> go.Figure:
             mine = [x for x in outcome.liquidations if x.account == account and x.kind == kind]
             mine = [one for one in mine if one.time in at]
             figure.add_scatter(
-                x=_times([one.time for one in mine]),
-                y=[float(outcome.equity[at[one.time], column]) for one in mine],
+                # an empty series would have no place in the legend
+                x=_times([one.time for one in mine]) or [None],
+                y=[float(outcome.equity[at[one.time], column]) for one in mine] or [None],
                 name=label,
                 legendgroup=label,
                 showlegend=place == 0,
@@ -306,18 +318,24 @@ def _worst(outcome: Outcome) -> go.Figure:
     _layout(figure, 120 + 270 * rows, rows=2)
     figure.update_layout(legend={"y": 1.02 + 0.06 * 2 / rows})
     figure.update_annotations(font={"size": 13})
-    figure.update_xaxes(nticks=5)
+    figure.update_xaxes(nticks=4, tickformat=_short_times(outcome))
     return figure
 
 
 def worst_accounts(outcome: Outcome, most: int = WORST) -> list[int]:
     """Return the columns of the accounts whose equity fell furthest below its margin, the worst
     first; what is compared is the deepest point in units of the largest equity it ever had."""
-    gap = (outcome.equity - outcome.maintenance).min(axis=0)
-    peak = np.maximum(outcome.equity.max(axis=0), 1.0)
-    score = gap / peak
+    held = outcome.maintenance > 0
+    gap = np.where(held, outcome.equity - outcome.maintenance, np.inf).min(axis=0)
+    score = gap / np.maximum(outcome.equity.max(axis=0), 1.0)
     order = [int(column) for column in np.argsort(score, kind="stable")]
-    return [column for column in order if outcome.maintenance[:, column].max() > 0][:most]
+    return [column for column in order if np.isfinite(score[column])][:most]
+
+
+def _begun(values: Floats, equity: Floats) -> list[float | None]:
+    """Values of an account from its first deposit on."""
+    first = int(np.argmax(equity != 0))
+    return [None] * first + [round(float(value), 2) for value in values[first:]]
 
 
 def _fund(outcome: Outcome) -> go.Figure:
@@ -387,5 +405,5 @@ def _cash(outcome: Outcome) -> go.Figure:
     _layout(figure, 110 + 230 * rows, rows=2)
     figure.update_layout(legend={"y": 1.02 + 0.1 / rows}, hovermode="x unified")
     figure.update_yaxes(rangemode="tozero", tickformat=",~s")
-    figure.update_xaxes(nticks=6)
+    figure.update_xaxes(nticks=4, tickformat=_short_times(outcome))
     return figure

@@ -23,7 +23,7 @@ from plimsoll.demo.setting import DECIMALS, Floats, Setting, setting_for
 from plimsoll.demo.stage import Stage
 from plimsoll.demo.traders import Mind, Trader, Wish
 from plimsoll.prices import PricePath, Step
-from plimsoll.protocol import Plimsoll, Refused
+from plimsoll.protocol import Contract, Plimsoll, Refused
 from plimsoll.reference.numbers import FUND, TREASURY, WAD
 from plimsoll.replay import Header, TraceWriter
 
@@ -87,8 +87,8 @@ class Outcome:
     accounts: list[int]
     names: dict[int, str]
     fund_start: int  # WAD
-    equity: Floats  # steps x accounts, quote units
-    maintenance: Floats  # steps x accounts
+    equity: Floats  # steps x accounts, quote units, before the keeper works
+    maintenance: Floats  # steps x accounts, likewise
     samples: list[Sample]
     orders: int
     missed: int  # accounts that the keeper found and the estimate had not
@@ -169,11 +169,14 @@ class _Demo:
         if self.options.trace is not None:
             header = Header(self.stage.owner, DECIMALS, self.path.markets)
             self.trace = self.auditor.trace = TraceWriter(self.options.trace, header)
-        self.p = self.stage.open(self.setting, first.time - _WORLD_BEFORE, self.auditor.take)
-        reader = EngineReader(self.p.engine, self.p.token, self.p.scale)
-        self.auditor.watch(reader, range(len(self.path.markets)))
+        before = first.time - _WORLD_BEFORE
+        self.p = self.stage.open(self.setting, before, self.auditor.take, self._watch)
         self._people()
-        self.fund_start = self.books.reader.account(FUND).cash
+        self.fund_start = self.books.reader.cash(FUND)
+
+    def _watch(self, engine: Contract, token: Contract) -> None:
+        reader = EngineReader(engine, token, 10 ** (18 - DECIMALS))
+        self.auditor.watch(reader, range(len(self.path.markets)))
 
     def _people(self) -> None:
         count = max(LEAST_MAKERS, self.options.accounts // ACCOUNTS_PER_MAKER)
@@ -316,10 +319,14 @@ class _Demo:
         prefer = "own" if number % 2 else "orders"
         everybody = number % self.round_every == 0
         seen: set[int] = set()
-        for _ in range(3):
+        for turn in range(3):
             self.stage.sync()
             self.marked = self.auditor.look(prices)
-            chosen = self._near(prices)
+            equity, notionals = arrays(self.marked, self.ids, prices)
+            maintenance = self.margins.maintenance(notionals)
+            if turn == 0:  # as the keeper finds them
+                self.equity[number], self.maintenance[number] = equity, maintenance
+            chosen = [self.ids[row] for row in near(equity, notionals, maintenance)]
             todo = self.ids if everybody else [who for who in chosen if who not in seen]
             if not todo:
                 break
@@ -331,11 +338,6 @@ class _Demo:
             seen |= set(todo)
             everybody = False
 
-    def _near(self, prices: Sequence[int]) -> list[int]:
-        equity, notionals = arrays(self.marked, self.ids, prices)
-        rows = near(equity, notionals, self.margins.maintenance(notionals))
-        return [self.ids[row] for row in rows]
-
     # ---- afterwards ------------------------------------------------------------------------------
 
     def _record(self, number: int, step: Step, prices: Sequence[int]) -> None:
@@ -343,9 +345,6 @@ class _Demo:
         self.stage.sync()
         full = last or number % self.full_every == self.full_every - 1
         self.marked = self.auditor.end_of_step(prices, full=full)
-        equity, notionals = arrays(self.marked, self.ids, prices)
-        self.equity[number] = equity
-        self.maintenance[number] = self.margins.maintenance(notionals)
         if last or number % self.sample_every == 0:
             self._sample(number, step, prices)
 

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from plimsoll.demo.makers import Quotes
-from plimsoll.demo.recording import Listener, RecordingBackend
+from plimsoll.demo.recording import Listener, Opened, RecordingBackend
 from plimsoll.demo.setting import Setting
 from plimsoll.evm import Chain
 from plimsoll.keeper import Keeper, Policy, TickReport
@@ -32,8 +32,9 @@ class Stage(ABC):
     owner: str
 
     @abstractmethod
-    def open(self, setting: Setting, time: int, listener: Listener) -> Plimsoll:
-        """Start the chain at `time` and deploy; `listener` gets every call from then on."""
+    def open(self, setting: Setting, time: int, listener: Listener, opened: Opened) -> Plimsoll:
+        """Start the chain at `time` and deploy; `listener` gets every call from then on, `opened`
+        the engine and the token as soon as they are there."""
 
     @abstractmethod
     def person(self, name: str) -> Any:
@@ -81,9 +82,9 @@ class InProcess(Stage):
         """The chain itself, for tests that break it."""
         return self.backend.chain
 
-    def open(self, setting: Setting, time: int, listener: Listener) -> Plimsoll:
+    def open(self, setting: Setting, time: int, listener: Listener, opened: Opened) -> Plimsoll:
         """Start a chain and deploy."""
-        self.backend = RecordingBackend(listener, Chain(timestamp=time))
+        self.backend = RecordingBackend(listener, opened, Chain(timestamp=time))
         self.p = deploy(self.backend, setting.plan)
         return self.p
 

@@ -175,7 +175,7 @@ class Case:
         return low if low and self.allows(low, price) else 0
 
     def affordable(self, limit: int, price: int) -> int:
-        """The largest slice whose loss a liquidator's part of the penalty covers and free cash pays."""
+        """The largest slice whose loss half the penalty covers and free cash pays (LIQ-3)."""
         if self.slip(WAD, price)[0] == 0:
             return limit
         free = self.free_after(0)
@@ -214,7 +214,7 @@ def _last(yes: int, no: int, holds: Callable[[int], bool]) -> int:
 
 
 def is_worse_than_takeover(case: Case, price: int) -> bool:
-    """Whether an order at `price` costs the account more than a liquidator's part of the penalty."""
+    """Whether an order at `price` costs the account more than half the penalty (LIQ-3)."""
     # by the unit; a wei more, because a slice's penalty rounds up
     return case.slip(WAD, price)[0] > case.price * case.rate // (2 * WAD) + 1
 

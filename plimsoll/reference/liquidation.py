@@ -381,7 +381,7 @@ class Liquidation(Trading):
         return min(max(rules.minimum, floor_div(cost, WAD * 10**4)), rules.cap)
 
     def reward_due(self, account: int, budget: int) -> int:
-        """LIQ-5: what is paid out of `budget` (WAD): nothing within the interval or below the minimum."""
+        """LIQ-5: what is paid out of `budget` (WAD); nothing in the interval or below the minimum."""
         last = self.account(account).rewarded_at
         if last != 0 and self.time - last < self.reward.interval:
             return 0

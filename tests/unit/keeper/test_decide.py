@@ -247,7 +247,7 @@ def test_orders_that_are_passed_over(offers: list[Offer], makers: list[Holding])
 
 def test_dust_orders_are_passed_over() -> None:
     dust = dataclasses.replace(offer(100), size=WAD // 1_000)
-    (found,) = plan(SICK, world(dust, offer(99.5), makers=[RICH])).actions
+    (found,) = plan(SICK, world(dust, offer(99.8), makers=[RICH])).actions
     assert found.size > WAD
     assert not plan(SICK, world(dust, makers=[RICH])).actions
 
@@ -309,9 +309,9 @@ def test_a_keeper_with_a_dead_leg_only_reduces() -> None:
 
 def test_claims_are_settled_when_free_cash_does_not_pay_for_an_order() -> None:
     subject = holding(TRADER, 0, leg(0, 100), leg(1, 0, pnl=450))
-    found = plan(subject, world(offer(99.5), makers=[RICH])).actions
+    found = plan(subject, world(offer(99.8), makers=[RICH])).actions
     assert [a.kind for a in found] == [Kind.SETTLE]
-    after = plan(subject, world(offer(99.5), makers=[RICH]), tried={found[0].key})
+    after = plan(subject, world(offer(99.8), makers=[RICH]), tried={found[0].key})
     assert not after.actions
 
 

@@ -7,6 +7,7 @@ The tests of `tests/incidents` use it too.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any, NamedTuple
@@ -241,6 +242,17 @@ class World:
             self.back(self.backing)
             for market in range(self.markets):
                 self.list_market(market, self.configs.get(market, Config()))
+
+    @contextmanager
+    def anchor(self) -> Iterator["World"]:
+        """Undo on leaving whatever happened inside, on the chain and here."""
+        kept = {
+            name: copy(value) if isinstance(value, list | dict) else value
+            for name, value in vars(self).items()
+        }
+        with self.chain.anchor():
+            yield self
+        vars(self).update(kept)
 
     # -- deployment --------------------------------------------------------------------------------
 
@@ -604,7 +616,7 @@ class World:
         wrong = []
         cash = sum(self.cash(account) for account in (*ids, TREASURY))
         backing = 0
-        for market in range(self.markets):
+        for market in range(16):
             state = self.engine.market_state(market)
             if state.config.oi_cap == 0:
                 continue
@@ -621,14 +633,14 @@ class World:
                     wrong.append(f"market {market}: long {longs}, short {shorts}, OI {state.oi}")
         for account in ids:
             held = self.engine.wallet(account)[1]
-            for market in range(self.markets):
+            for market in range(16):
                 leg = self.engine.position(account, market)
                 if (held >> market) & 1 != (leg.basis != 0 or leg.pnl != 0):
                     wrong.append(f"account {account:#x}: held {held:#x}, market {market} {leg}")
         tokens = (self.tokens(self.engine) - given) * self.scale
         if tokens != cash + backing:
             wrong.append(f"tokens {tokens} != cash {cash} + backing {backing}")
-        shortfalls = sum(self.engine.market_state(m).shortfall for m in range(self.markets))
+        shortfalls = sum(self.engine.market_state(m).shortfall for m in range(16))
         if shortfalls != self.engine.fund_state()[2]:
             wrong.append(f"shortfalls {shortfalls} != total {self.engine.fund_state()[2]}")
         return wrong

@@ -149,19 +149,20 @@ def test_takeover_assigns_claims_when_cash_is_owed(world: Any) -> None:
 
 
 def test_takeover_by_order_default(world: Any, weak: int) -> None:
-    """2 units sold at 69.9, mark 70: the account loses 0.2, the maker gains a claim of 0.2.
+    """2 units sold at 69.95, mark 70: the account loses 0.1, the maker gains a claim of 0.1.
 
-    penalty = 140 * d less 0.2 is below the minimum reward of 1: all to the keeper.
+    Half of the penalty of 140 * d, about 0.143, less 0.1 is below the minimum reward of 1: the keeper
+    gets nothing and the interval does not start; the rest of the penalty goes to the fund.
     """
     model = world.model
     model.set_basefee(0)
     rate = 2 * 10**15 + 8 * 10**15 * (5 * WAD + 49 * 10**12) // (105 * WAD + 49 * 10**12)
-    by_order(world, weak, world.order(HELPER, 2 * WAD, 699 * WAD // 10), 2 * WAD)
+    by_order(world, weak, world.order(HELPER, 2 * WAD, 6995 * WAD // 100), 2 * WAD)
     helper, keeper = accounts(HELPER, KEEPER)
     assert model.account(weak).cash == 100 * WAD - 140 * rate
-    assert model.account(keeper).cash == 140 * rate - 2 * WAD // 10
-    assert model.account_view(helper)[1][0][:2] == (2 * WAD // 10, 2 * WAD)
-    assert model.account(weak).rewarded_at == model.time
+    assert model.account(keeper).cash == 0
+    assert model.account_view(helper)[1][0][:2] == (WAD // 10, 2 * WAD)
+    assert model.account(weak).rewarded_at == 0
     assert model.identities() == []
 
 
