@@ -83,7 +83,15 @@ def _resolve(account: uint256, market: uint256, keeper: uint256):
     if pnl < 0:
         missing: uint256 = convert(-pnl, uint256)
         pnl = 0
-        loss.claims = claims._assign(account, FUND, missing, quotes, 1 << market)
+        # this market's part of the claims, so that nobody chooses which market they stand for; rounds down
+        if others.gains != 0:
+            loss.claims = claims._assign(
+                account,
+                FUND,
+                others.gains * missing // (others.losses + missing),
+                quotes,
+                1 << market,
+            )
         loss.paid = min(missing, left)
         left -= loss.paid
         missing -= loss.paid

@@ -122,15 +122,10 @@ def _list(market: uint256, config: IMarginEngine.MarketConfig, allowance_cap: ui
     word: uint256 = self._pack(config)
     self._check_limits(market, config, price)
 
-    # dust buffer: after deleveraging the two sides' sizes differ by rounding (LED-5); rounds up
-    buffer: uint256 = max(
-        ledger._ceil_div(config.oi_cap * price, 10**28), ledger._ceil_div(price, 10**6)
-    )
-    fund: uint256 = ledger.wallets[FUND]
-    if fund & MASK_104 < buffer:
-        refusal._because("listing: fund below buffer")
+    # after deleveraging the two sides' sizes differ by rounding (LED-5); rounds up
+    buffer: uint256 = max(self._dust_buffer(config.oi_cap, price), ledger._ceil_div(price, 10**6))
+    self._take_from_fund(buffer)
     custody._probe(ledger._ceil_div(buffer, custody.SCALE))
-    ledger._set_wallet(FUND, fund - buffer)
     b: ledger.Book = ledger._load_book(market, price)
     b.long_a = A_ONE
     b.short_a = A_ONE
@@ -144,12 +139,37 @@ def _list(market: uint256, config: IMarginEngine.MarketConfig, allowance_cap: ui
 
 
 @internal
+@pure
+def _dust_buffer(oi_cap: uint256, price: uint256) -> uint256:
+    """
+    @notice 1e-10 of the open-interest cap's notional, quote WAD, rounded up.
+    """
+    return ledger._ceil_div(oi_cap * price, 10**28)
+
+
+@internal
+def _take_from_fund(amount: uint256):
+    fund: uint256 = ledger.wallets[FUND]
+    if fund & MASK_104 < amount:
+        refusal._because("listing: fund below buffer")
+    ledger._set_wallet(FUND, fund - amount)
+
+
+@internal
 def _update(market: uint256, config: IMarginEngine.MarketConfig):
     if not ledger._is_listed(market):
         refusal._because("trading: market not listed")
     word: uint256 = self._pack(config)
     # a dead feed does not keep the owner from winding a market down: its last good price stands
-    self._check_limits(market, config, valuation._price(valuation._quotes(1 << market)[market]))
+    price: uint256 = valuation._price(valuation._quotes(1 << market)[market])
+    self._check_limits(market, config, price)
+    # a higher cap needs a larger dust buffer
+    had: uint256 = self._dust_buffer(ledger.books[market * 4 + 3] & MASK_96, price)
+    needs: uint256 = self._dust_buffer(config.oi_cap, price)
+    if needs > had:
+        self._take_from_fund(needs - had)
+        b: ledger.Book = ledger._load_book(market, 0)
+        ledger._store_book(market, b.oi, b.cash + needs - had)
     self._set_config(market, word)
 
 

@@ -32,6 +32,7 @@ FEE_UNIT: constant(uint256) = 10**6
 TREASURY_SHARE: constant(uint256) = 2 * 10**17
 FUND: constant(uint256) = 1
 REDUCE_ONLY_FLAG: constant(uint256) = 2
+EPOCH_MAX: constant(uint256) = 2**20 - 1
 
 
 # @notice What one side of a trade is to do.
@@ -107,15 +108,23 @@ def _trade(b: ledger.Book, side: Side, quotes: uint256[16]) -> Done:
         losses = unsafe_sub(losses, arrears)
         done.paid += arrears
         pnl_after = 0
-
+    # with a leg whose price is unknown, a fill off the mark would be a withdrawal in disguise
+    if others.blind != 0 and side.loss * BAND_UNIT * WAD > convert(
+        abs(side.change), uint256
+    ) * b.price * ((b.config >> 184) & MASK_16):
+        refusal._because("trading: loss with a stale leg")
     if not reduces:
         if side.reduce_only:
             refusal._because("trading: order only reduces")
         if others.blind != 0:
             refusal._because("trading: a leg is not fresh")
+        # a position holds 20 bits of epoch; a market that ended as often takes no new ones
+        if b.epoch >= EPOCH_MAX and not side.liquidator:
+            refusal._because("trading: market is worn out")
         if not side.liquidator and (b.config >> 248) & REDUCE_ONLY_FLAG != 0:
             refusal._because("trading: market only reduces")
         # a liquidator may have been assigned claims in further markets
+
     if side.liquidator or (held & bit == 0 and not reduces):
         if ledger._count(held | bit) > MAX_HELD:
             refusal._because("trading: too many markets")

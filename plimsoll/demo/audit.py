@@ -90,6 +90,11 @@ class Auditor:
         self._markets = set(markets)
         self._fund_cash = reader.cash(FUND)
 
+    def begin(self) -> int:
+        """The story begins: count what the fund gets and pays from here on; return its cash."""
+        self.tally.fund_received = self.tally.fund_paid = 0
+        return self._fund_cash
+
     # ---- calls -----------------------------------------------------------------------------------
 
     def take(self, call: Call, receipt: Receipt | None) -> None:

@@ -172,7 +172,7 @@ class _Demo:
         before = first.time - _WORLD_BEFORE
         self.p = self.stage.open(self.setting, before, self.auditor.take, self._watch)
         self._people()
-        self.fund_start = self.books.reader.cash(FUND)
+        self.fund_start = self.auditor.begin()
 
     def _watch(self, engine: Contract, token: Contract) -> None:
         reader = EngineReader(engine, token, 10 ** (18 - DECIMALS))

@@ -36,6 +36,9 @@ ALLOWANCE = 20_000
 DECIMALS = 6
 FEED_DECIMALS = 8
 
+#: A size has at most 2**96 and a price 2**89 (LED-9): in units of 1e-8.
+LEAST_PRICE, MOST_PRICE = 10**5, 10**16
+
 _DAY = 86_400
 
 
@@ -68,6 +71,14 @@ def setting_for(path: PricePath) -> Setting:
     """Return the setting for a path. Raises PriceError where a path has too many markets."""
     if len(path.markets) > 16:
         raise PriceError(f"{len(path.markets)} markets do not fit an engine of 16; give fewer")
+    for number, name in enumerate(path.markets):
+        lowest = min(step.prices[number] for step in path.steps)
+        highest = max(step.prices[number] for step in path.steps)
+        if not LEAST_PRICE <= lowest <= highest <= MOST_PRICE:
+            raise PriceError(
+                f"{name} goes from {lowest / TICK:g} to {highest / TICK:g}; the demo's markets hold "
+                f"{LEAST_PRICE / TICK:g} to {MOST_PRICE / TICK:g}, so price a larger or smaller unit"
+            )
     sigmas = [_sigma(path, market) for market in range(len(path.markets))]
     rho = _correlations(path)
     plan = parse_plan(

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from plimsoll.evm.artifacts import MAX_RUNTIME_SIZE, load_all, roots
-from plimsoll.gas.backend import AnvilBackend, GasBackend
-from plimsoll.gas.node import anvil
+from plimsoll.gas.backend import AnvilBackend
+from plimsoll.gas.node import anvil, find_anvil
 from plimsoll.gas.rows import ROWS, Row, find_row
 from plimsoll.gas.stage import Stage
 
@@ -59,21 +59,19 @@ class Measured:
 
 
 def measure_rows(
-    backend: GasBackend, keys: Iterable[str] | None = None, say: Say | None = None
+    stage: Stage, keys: Iterable[str] | None = None, say: Say | None = None
 ) -> dict[str, int]:
     """Return the gas of the rows (default: all), each measured on the stage as it was built.
 
     Raises Refused or a GasError when a row's preparation does not lead to its transaction.
     """
     wanted = [find_row(key) for key in (ROWS if keys is None else keys)]
-    needed = {key: find_row(key) for row in wanted for key in (row.steps or (row.key,))}
-    stage = Stage(backend)
+    needed = dict.fromkeys(key for row in wanted for key in (row.steps or (row.key,)))
     gas: dict[str, int] = {}
-    for number, row in enumerate(needed.values(), 1):
+    for number, row in enumerate(map(find_row, needed), 1):
         if say is not None:
             say(f"{row.title} ({number} of {len(needed)})")
-        if row.prepare is not None:
-            gas[row.key] = _measure(stage, row)
+        gas[row.key] = _measure(stage, row)
     for row in wanted:
         if row.steps:
             gas[row.key] = max(differences(row, gas))
@@ -111,10 +109,11 @@ def measure(say: Say | None = None) -> Measured:
 
     Raises NodeError when there is none, ArtifactError when a contract does not compile.
     """
+    find_anvil()  # before anything is compiled
+    if say is not None:
+        say("compiling")
+    found = sizes()
     with anvil() as rpc:
         if say is not None:
             say("deploying")
-        gas = measure_rows(AnvilBackend(rpc), say=say)
-    if say is not None:
-        say("compiling for the table of sizes")
-    return Measured(gas, sizes())
+        return Measured(measure_rows(Stage(AnvilBackend(rpc)), say=say), found)

@@ -80,15 +80,17 @@ def find_anvil(project: Path = _PROJECT) -> Path:
 
 
 @contextlib.contextmanager
-def anvil(program: Path | None = None) -> Iterator[Rpc]:
+def anvil(*, tracing: bool = False) -> Iterator[Rpc]:
     """Run a node with nothing left to chance: rules, time, keys; blocks are made when asked for.
 
-    Raises NodeError when it does not start.
+    With `tracing` it keeps every step of every transaction. Raises NodeError when it does not start.
     """
-    command = [str(program or find_anvil()), "--host", "127.0.0.1", "--port", "0", "--no-mining"]
+    command = [str(find_anvil()), "--host", "127.0.0.1", "--port", "0", "--no-mining"]
     command += ["--hardfork", HARDFORK, "--chain-id", str(CHAIN_ID), "--accounts", "1"]
     command += ["--mnemonic", _MNEMONIC, "--timestamp", str(GENESIS_TIME)]
     command += ["--gas-limit", str(BLOCK_GAS_LIMIT), "--order", "fifo"]
+    if tracing:
+        command.append("--steps-tracing")
     with tempfile.TemporaryDirectory(prefix="plimsoll-gas-") as folder:
         output = Path(folder) / "anvil.log"
         with output.open("w") as file:

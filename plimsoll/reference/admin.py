@@ -49,8 +49,14 @@ class Admin(Liquidation):
     def set_market(self, sender: str, market: int, config: Config) -> None:
         """New configuration of a listed market."""
         self.require_admin(sender)
-        record = self.require_listed(market)
-        self._check_config(market, config, self.price(market))
+        record, price = self.require_listed(market), self.price(market)
+        self._check_config(market, config, price)
+        had, needs = (ceil_div(cap * price, 10**28) for cap in (record.rules.oi_cap, config.oi_cap))
+        if needs > had:
+            fund = self.account(FUND)
+            require(needs - had <= fund.cash, "fund cannot pay the dust buffer")
+            fund.cash -= needs - had
+            record.b += needs - had
         record.config = config
 
     @call
@@ -121,7 +127,7 @@ class Admin(Liquidation):
 
     def _check_config(self, market: int, config: Config, price: int) -> None:
         """Ranges of a configuration; the listing checks against risk and feed (MRG-6, LED-9)."""
-        require_range("oi_cap", 1, config.oi_cap, 2**96)
+        require_range("oi_cap", 1, config.oi_cap, 2**96 - 1)
         require_range("min_notional", 10**16, config.min_notional, 429 * 10**23)
         require_range("max_notional", 10**18, config.max_notional, 10**30)
         require(config.min_notional <= config.max_notional, "min_notional above max_notional")

@@ -2,7 +2,14 @@
 
 from plimsoll.reference.errors import require
 from plimsoll.reference.ledger import Ledger
-from plimsoll.reference.numbers import FUND, SUPPLY_MAX, VIRTUAL, ceil_div, floor_div
+from plimsoll.reference.numbers import (
+    FUND,
+    SHARE_WORTH_MIN,
+    SUPPLY_MAX,
+    VIRTUAL,
+    ceil_div,
+    floor_div,
+)
 from plimsoll.reference.state import call, to_address
 
 
@@ -55,6 +62,8 @@ class Fund(Ledger):
     def _enter(self, receiver: str, assets: int, shares: int) -> None:
         require(self.fund != 0, "no fund contract is set")
         require(assets > 0, "nothing to deposit")
+        worth, supply = self.deposit_worth() + VIRTUAL, self.share_supply + VIRTUAL
+        require(worth * SHARE_WORTH_MIN >= supply, "a share is worth next to nothing")
         require(0 < shares <= SUPPLY_MAX - self.share_supply, "shares out of range")
         holder = to_address(receiver)
         self.tokens += assets

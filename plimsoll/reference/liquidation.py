@@ -160,7 +160,9 @@ class Liquidation(Trading):
         # 3
         self.pay_shortfall(pot)
         # 4
-        claims = self.assign_claims(account, FUND, owed, skip=market)
+        gains = now.equity - now.initial_equity  # positive pnl; this leg has none if it owes
+        part = floor_div(gains * owed, now.arrears) if owed > 0 else 0
+        claims = self.assign_claims(account, FUND, part, skip=market)
         # 5
         paid = self.draw_fund(pot, owed)
         pot.b += paid
@@ -240,10 +242,10 @@ class Liquidation(Trading):
         """LIQ-2 step 6."""
         now = self.standing(liquidator)
         require(now.initial_equity >= now.margin.im, "liquidator below initial margin")
+        require(len(self.held(liquidator)) <= MAX_HELD, "too many markets")
         if not smaller:
             x = abs(now.notionals.get(market, 0))
             require(x <= self.markets[market].rules.max_notional, "position above the maximum")
-            require(len(self.held(liquidator)) <= MAX_HELD, "too many markets")
             require(now.all_fresh, "a feed is not fresh")
 
     def free_cash(self, account: int) -> int:
@@ -381,7 +383,7 @@ class Liquidation(Trading):
         return min(max(rules.minimum, floor_div(cost, WAD * 10**4)), rules.cap)
 
     def reward_due(self, account: int, budget: int) -> int:
-        """LIQ-5: what is paid out of `budget` (WAD); nothing in the interval or below the minimum."""
+        """LIQ-5: what is paid out of `budget`, in WAD; 0 in the interval or below the minimum."""
         last = self.account(account).rewarded_at
         if last != 0 and self.time - last < self.reward.interval:
             return 0

@@ -6,6 +6,7 @@ WAD = 10**18
 UNIT = 10**12  # fractions of the risk model
 RHO = 10**4  # correlations
 CONFIG = 10**5  # band and penalties of a market
+EPOCH_MAX = 2**20 - 1  # a market that ended this often takes no new positions
 CONFIG_TO_WAD = 10**13
 FEE = 10**6  # fee rates
 
@@ -29,6 +30,8 @@ CHARGE_SHARE = 2
 PROBE = 64
 DAY = 86_400
 BASEFEE_MAX = 10**15
+GAP_STEP = 10**3  # granularity of a feed's allowed gap
+SHARE_WORTH_MIN = 10**6  # no deposit while a share is worth less than one over this (LIQ-8)
 NANO = 10**9  # granularity of the reward's amounts
 VIRTUAL = 10**12  # virtual shares and assets of the fund (LIQ-8)
 SUPPLY_MAX = 2**147  # shares of the fund

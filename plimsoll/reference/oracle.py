@@ -1,7 +1,7 @@
 """Prices (SPEC section 5)."""
 
 from plimsoll.reference.errors import require
-from plimsoll.reference.numbers import DAY, MARKETS, MAX_CEILING, UNIT
+from plimsoll.reference.numbers import DAY, GAP_STEP, MARKETS, MAX_CEILING, UNIT
 from plimsoll.reference.state import State, call
 
 FRESH, STALE, DIVERGED, INVALID = 0, 1, 2, 3
@@ -55,7 +55,7 @@ class Oracle(State):
         self.require_admin(sender)
         require(0 <= market < MARKETS, "no such market")
         require(1 <= heartbeat <= 30 * DAY, "heartbeat out of range")
-        require(0 <= gap <= UNIT, "gap out of range")
+        require(0 <= gap <= UNIT and gap % GAP_STEP == 0, "gap out of range")
         require(0 <= ceiling <= MAX_CEILING, "ceiling out of range")
         feed = self.feeds[market]
         require(not feed.set or ceiling <= feed.ceiling, "ceiling may not rise")

@@ -5,6 +5,7 @@ from plimsoll.reference.ledger import Ledger, Standing, reduces
 from plimsoll.reference.numbers import (
     CANCELLED,
     CONFIG,
+    EPOCH_MAX,
     FEE,
     FUND,
     MAX_FILL,
@@ -99,6 +100,9 @@ class Trading(Ledger):
         size, price = abs(change), order.price
         if (price > mark and change > 0) or (price < mark and change < 0):
             loss = ceil_div(size * abs(price - mark), WAD)
+            rules = self.markets[order.market].rules
+            bearable = loss * CONFIG * WAD <= size * mark * rules.penalty_min
+            require(bearable or self.standing(account).all_fresh, "loss while a feed is not fresh")
             require(loss <= record.cash, "cash does not reach for the loss")
             record.cash -= loss
             self.markets[order.market].b += loss
@@ -156,6 +160,7 @@ class Trading(Ledger):
             require(not rules.reduce_only, "market is reduce-only")
             require(not order_reduces_only, "order is reduce-only")
             require(len(self.held(account)) <= MAX_HELD, "too many markets")
+            require(self.markets[market].long.epoch < EPOCH_MAX, "market is worn out")
         if now.initial_equity >= now.margin.im:
             return
         require(smaller, "below initial margin")

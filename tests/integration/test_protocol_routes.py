@@ -80,9 +80,12 @@ def _ganache() -> Iterator[Backend]:
         *("--server.host", "127.0.0.1", "--server.port", str(port), "--logging.quiet"),
     )
     with (
+        pytest.MonkeyPatch.context() as patch,
         nodes.running(*command, port=port, seconds=60) as url,
         _ape(f"ethereum:local:{url}", "shanghai") as backend,
     ):
+        # ape traces every transaction for its debug logs; a trace takes Ganache 15 seconds
+        patch.setattr("ape_ethereum.provider._post_send_transaction", lambda *_: None)
         yield backend
 
 

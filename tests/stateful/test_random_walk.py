@@ -78,7 +78,7 @@ def test_led_5_default_walk() -> None:
 def test_led_5_walks_in_other_worlds(
     world: Callable[[int], World], decimals: int, steps: int
 ) -> None:
-    """Other tokens; prices and sizes at the ends of their fields; more markets than one may hold."""
+    """Other tokens; prices and sizes at the ends of their fields; ten markets."""
     scenario = Scenario(Twin(world(decimals)))
     walk(scenario, seed=2, steps=steps)
     for what in ("fill", "takeover", "resolve", "settle", "book ended"):

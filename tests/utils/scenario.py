@@ -1,6 +1,6 @@
-"""Random actions on a twin, biased towards what is rare by chance: crashes, liquidations, ended books.
+"""Random actions on a twin, biased towards what is rare by chance: crashes, liquidations, ends.
 
-What an action does is chosen by a `Choice`: a seeded generator or Hypothesis. The model is asked for
+What an action does is chosen by a `Choice`: a seeded generator or Hypothesis. The model is asked
 what would be interesting next; nothing that a contract says has a part in it.
 """
 
@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from random import Random
-from typing import Any, Protocol, TypeVar
+from typing import Any, ClassVar, Protocol, TypeVar
 
 from plimsoll.reference import Order
 from plimsoll.reference.numbers import FUND, TREASURY, WAD, ceil_div, sgn
@@ -53,7 +53,7 @@ class Scenario:
     """A few traders and liquidators in the markets of a twin. `done` counts what happened."""
 
     #: every kind of action and how often it is tried in a random walk
-    WEIGHTS = {
+    WEIGHTS: ClassVar[dict[str, int]] = {
         "fill": 20,
         "close": 10,
         "move_price": 8,
@@ -221,10 +221,10 @@ class Scenario:
         room = self._with_room()
         taker = choice.pick(room or self.traders)
         if self.open and choice.number(0, 9) == 0:  # again what was filled before
-            order, signer = choice.pick(self.open)
+            order, by = choice.pick(self.open)
             left = abs(order.size) - self.model.filled.get(order, 0)
             size = max(1, choice.pick((left, left // 2, left // 2, left + 1)))
-            self._fill(choice, order, signer, taker, size)
+            self._fill(choice, order, by, taker, size)
             return
         makers = [a for a in room if a != taker]
         maker = choice.pick(makers if makers and choice.number(0, 39) else self.everybody)
@@ -389,8 +389,10 @@ class Scenario:
             return int(most) + (choice.number(0, 1) if most else 1)
         least = self.model.markets[market].rules.min_notional * WAD
         kept = ceil_div(least, self.model.price(market))
-        return max(0, whole - kept + choice.number(-1, 1)) if kind == 9 else choice.pick(
-            (1, whole + 1, whole // 7, 0)
+        return (
+            max(0, whole - kept + choice.number(-1, 1))
+            if kind == 9
+            else choice.pick((1, whole + 1, whole // 7, 0))
         )
 
     def takeover(self, choice: Choice) -> None:
@@ -414,9 +416,7 @@ class Scenario:
             return
         account, market, size = found
         q = self._slice(choice, account, market, size)
-        opposite = [
-            a for a in self.everybody if self.model.positions(a).get(market, 0) * size < 0
-        ]
+        opposite = [a for a in self.everybody if self.model.positions(a).get(market, 0) * size < 0]
         pools = [self.liquidators, self.everybody, opposite or self.everybody]
         pool = choice.pick(pools)
         maker = choice.pick([a for a in pool if a != account] or pool)

@@ -237,10 +237,10 @@ class Twin:
     # -- time and prices ---------------------------------------------------------------------------
 
     def _answer(self, listing: Listing, price: int) -> int:
-        return price // 10 ** (18 - listing.decimals)
+        return price // int(10 ** (18 - listing.decimals))
 
     def _on_grid(self, market: int, price: int) -> int:
-        step = 10 ** (18 - self.world.listings[market].decimals)
+        step = int(10 ** (18 - self.world.listings[market].decimals))
         return price // step * step
 
     def pass_time(self, seconds: int) -> None:
@@ -303,9 +303,7 @@ class Twin:
         return self._do(
             "set_feed",
             (market, heartbeat, gap, ceiling),
-            lambda: self.oracle.set_feed(
-                market, feed, heartbeat, gap, ceiling, sender=self.owner
-            ),
+            lambda: self.oracle.set_feed(market, feed, heartbeat, gap, ceiling, sender=self.owner),
             lambda: self.model.set_feed(self.owner_address, market, heartbeat, gap, ceiling),
         )
 
@@ -355,9 +353,7 @@ class Twin:
         return self._do(
             "list_market",
             (market, config, allowance),
-            lambda: self.engine.list_market(
-                market, _config(config), allowance, sender=self.owner
-            ),
+            lambda: self.engine.list_market(market, _config(config), allowance, sender=self.owner),
             lambda: self.model.list_market(self.owner_address, market, config, allowance),
         )
 
@@ -444,9 +440,7 @@ class Twin:
             lambda: self.model.set_operator(self._sender(who), to, approved),
         )
 
-    def fill(
-        self, who: str, order: Order, signer: str | None, account: int, size: int
-    ) -> Outcome:
+    def fill(self, who: str, order: Order, signer: str | None, account: int, size: int) -> Outcome:
         """Fill an order that `signer` signed (None: nobody)."""
         signature = self._signature(order, signer)
         return self._do(
@@ -455,9 +449,7 @@ class Twin:
             lambda: self.engine.fill(
                 _order(order), signature, account, size, sender=self.actor(who)
             ),
-            lambda: self.model.fill(
-                self._sender(who), order, self._signer(signer), account, size
-            ),
+            lambda: self.model.fill(self._sender(who), order, self._signer(signer), account, size),
             order,
         )
 
@@ -503,9 +495,7 @@ class Twin:
         return self._do(
             "takeover",
             (who, account, market, size, liquidator),
-            lambda: self.engine.takeover(
-                account, market, size, liquidator, sender=self.actor(who)
-            ),
+            lambda: self.engine.takeover(account, market, size, liquidator, sender=self.actor(who)),
             lambda: self.model.takeover(self._sender(who), account, market, size, liquidator),
         )
 
@@ -681,10 +671,7 @@ class Twin:
         if known is not None and known[0] == words:
             return known[1]
         engine = self.engine
-        if known is None:
-            before, old = (), None
-        else:
-            before, old = known
+        before, old = known or (words, None)
         if old is None or before[0] != words[0]:
             cash, held, rewarded_at = engine.wallet(account)
         else:

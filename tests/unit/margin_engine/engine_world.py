@@ -598,6 +598,9 @@ class World:
     def value(self, account: int, market: int, price: int) -> tuple[int, int]:
         """LED-2 on its own: live size, and pnl marked at `price` (WAD)."""
         leg, state = self.engine.position(account, market), self.engine.market_state(market)
+        return self._valued(market, leg, state, price)
+
+    def _valued(self, market: int, leg: Any, state: Any, price: int) -> tuple[int, int]:
         if leg.basis == 0:
             return 0, leg.pnl
         is_long = leg.basis > 0
@@ -612,18 +615,27 @@ class World:
 
     def broken(self, given: int = 0) -> list[str]:
         """What is broken of LED-5; `given` token units were sent to the engine unasked."""
-        ids = [FUND, *self.parties]
         wrong = []
-        cash = sum(self.cash(account) for account in (*ids, TREASURY))
-        backing = 0
+        ids = [FUND, *self.parties]
+        wallets = {account: self.engine.wallet(account) for account in (*ids, TREASURY)}
+        cash = sum(wallet[0] for wallet in wallets.values())
+        backing = shortfalls = 0
         for market in range(16):
             state = self.engine.market_state(market)
-            if state.config.oi_cap == 0:
-                continue
             backing += state.cash
+            shortfalls += state.shortfall
+            holders = [account for account in ids if (wallets[account][1] >> market) & 1]
+            if not holders:
+                continue
+            legs = {account: self.engine.position(account, market) for account in ids}
+            for account, leg in legs.items():
+                if (account in holders) != (leg.basis != 0 or leg.pnl != 0):
+                    wrong.append(f"account {account:#x}: held is wrong, market {market} {leg}")
+                if leg.basis == 0 and any((leg.a_snap, leg.k_snap, leg.epoch)):
+                    wrong.append(f"account {account:#x}: not in normal form, market {market}")
             mark = self.mark(market)
-            for price in {mark, mark // 2, mark * 2}:
-                values = [self.value(account, market, price) for account in ids]
+            for price in (mark, mark // 2, mark * 2):
+                values = [self._valued(market, legs[who], state, price) for who in holders]
                 dust = state.cash + state.shortfall - sum(pnl for _, pnl in values)
                 if dust < 0:
                     wrong.append(f"market {market} at {price}: dust {dust}")
@@ -631,16 +643,9 @@ class World:
                 shorts = -sum(size for size, _ in values if size < 0)
                 if max(longs, shorts) > state.oi:
                     wrong.append(f"market {market}: long {longs}, short {shorts}, OI {state.oi}")
-        for account in ids:
-            held = self.engine.wallet(account)[1]
-            for market in range(16):
-                leg = self.engine.position(account, market)
-                if (held >> market) & 1 != (leg.basis != 0 or leg.pnl != 0):
-                    wrong.append(f"account {account:#x}: held {held:#x}, market {market} {leg}")
         tokens = (self.tokens(self.engine) - given) * self.scale
         if tokens != cash + backing:
             wrong.append(f"tokens {tokens} != cash {cash} + backing {backing}")
-        shortfalls = sum(self.engine.market_state(m).shortfall for m in range(16))
         if shortfalls != self.engine.fund_state()[2]:
             wrong.append(f"shortfalls {shortfalls} != total {self.engine.fund_state()[2]}")
         return wrong

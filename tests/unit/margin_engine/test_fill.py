@@ -580,6 +580,44 @@ def test_fill_reverts_a_leg_is_not_fresh(world: World, taker: Party, maker: Part
         world.trade(other, taker, wad(1))
 
 
+def test_fill_reverts_loss_with_a_stale_leg(world: World, taker: Party, maker: Party) -> None:
+    """With a dead leg elsewhere a fill may lose penalty_min, 0.5 % of its notional, and no more."""
+    world.trade(taker, maker, wad(2))
+    world.trade(taker, world.party("other", 1_000), wad(2), market=1)
+    world.kill(1)
+    with reverts("trading: loss with a stale leg"):
+        world.trade(taker, maker, wad(-1), price=wad("99.5") - 1)
+    with world.anchor():
+        world.trade(taker, maker, wad(-1), price=wad("99.5"))
+    # the same for a maker; a gain is no loss
+    with reverts("trading: loss with a stale leg"):
+        world.fill(world.order(taker, wad(-1), wad(99)), maker)
+    world.fill(world.order(taker, wad(-1), wad(101)), maker)
+    assert world.size(taker) == wad(1)
+
+
+def set_epoch(world: World, market: int, epoch: int) -> None:
+    """Write the epoch of both sides."""
+    for side in range(2):
+        slot = world.slot("books", market * 4 + side)
+        word = world.chain.storage(world.engine, slot)
+        world.chain.set_storage(world.engine, slot, word & (2**212 - 1) | epoch << 212)
+
+
+def test_fill_reverts_market_is_worn_out(tampered: World) -> None:
+    """A book that ended 2**20 - 2 times takes no new positions."""
+    world = tampered
+    taker, maker = world.party("taker", 1_000), world.party("maker", 1_000)
+    set_epoch(world, 0, 2**20 - 1)
+    with reverts("trading: market is worn out"):
+        world.trade(taker, maker, wad(1))
+    set_epoch(world, 0, 2**20 - 2)
+    world.trade(taker, maker, wad(1))
+    world.price(0, 99)
+    world.trade(taker, maker, wad(-1))
+    assert world.cash(taker) < wad(1_000)
+
+
 def test_fill_reverts_too_many_markets(world: World) -> None:
     """Eight markets and not a ninth; adding to one of the eight is fine."""
     taker, maker = world.party("taker", 10_000), world.party("maker", 10_000)

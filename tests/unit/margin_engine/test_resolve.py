@@ -192,27 +192,27 @@ def test_resolve_default_claims_beyond_what_the_fund_paid(
     assert event.charged == wad("70.75")
 
 
-def test_resolve_default_claims_at_most_the_arrears(
-    world: World, maker: Party, keeper: Party
-) -> None:
-    """Claims are taken up to the arrears of the market, what is above stays with the account.
+def test_resolve_default_claims_pro_rata(world: World, maker: Party, keeper: Party) -> None:
+    """Each market gets its part of the claims, whichever is resolved first.
 
-    Arrears 100 in market 0 and 80 in 2 with E < 0; the claim of 120 in 1 covers the first resolve.
+    Cash 298.5 + 0.001 of a claim of 120; arrears 400 in market 0, 100 in 2. After settlement
+    a0 = 400 - 4/5 of 298.501 = 161.1992, a2 = 40.2998; of the claim 119.999 goes 4/5, then the rest.
     """
     trader = world.party("trader", 300)
     for market in range(3):
         world.trade(trader, maker, wad(10), market=market)
-    # cash 298.5: -400, +120, -100
     world.price(0, 60)
     world.price(1, 112)
     world.price(2, 90)
-    first = world.resolve(trader, keeper).event("Resolved")
-    # cash 298.501 over 500: 298.501 * 4 / 5
-    arrears = wad(400) - wad("298.501") * 4 // 5
-    assert (first.claims, first.paid) == (wad("119.999"), arrears)
-    assert first.claims < arrears
-    second = world.resolve(trader, keeper, market=2).event("Resolved")
-    assert (second.claims, second.size) == (0, wad(-10))
+    order = (0, 2), (2, 0)
+    for one, other in order:
+        with world.anchor():
+            first = world.resolve(trader, keeper, market=one).event("Resolved")
+            second = world.resolve(trader, keeper, market=other).event("Resolved")
+            part = {0: wad("95.9992"), 2: wad("23.9998")}
+            assert (first.claims, second.claims) == (part[one], part[other])
+            owed = {0: wad("161.1992"), 2: wad("40.2998")}
+            assert (first.paid, second.paid) == (owed[one], owed[other])
 
 
 def test_resolve_default_no_position_left(world: World, keeper: Party) -> None:

@@ -1,4 +1,4 @@
-"""set_fund: the contract that holds the fund's account, once."""
+"""set_fund: the contract that holds the fund's account; another one only while that is empty."""
 
 import pytest
 from engine_world import ZERO_ADDRESS, World, events, reverts
@@ -40,13 +40,39 @@ def test_set_fund_reverts_stranger(world: World, bare: Handle) -> None:
             engine.set_fund(stranger, sender=stranger)
 
 
+def test_set_fund_default_another_one_while_it_is_empty(world: World, bare: Handle) -> None:
+    """Also twice in one block; the first one loses its rights."""
+    first, second = world.key("fund holder", 1), world.key("other holder")
+    for fund in (first, second, first, second):
+        bare.set_fund(fund, sender=world.owner)
+    world.token.approve(bare, 1, sender=first)
+    with reverts("custody: no such account"):
+        bare.deposit(1, 1, sender=first)
+
+
 def test_set_fund_reverts_fund_is_set(world: World, bare: Handle) -> None:
-    """Also the second of two equal calls in one block, and with the zero address."""
-    fund = world.key("fund holder")
+    """With a unit in the account nobody else gets it, not even its own holder again."""
+    fund = world.key("fund holder", 1)
     bare.set_fund(fund, sender=world.owner)
+    world.token.approve(bare, 1, sender=fund)
+    bare.deposit(1, 1, sender=fund)
     for address in (fund, world.owner, ZERO_ADDRESS):
         with reverts("listing: fund is set"):
             bare.set_fund(address, sender=world.owner)
+    bare.withdraw(1, 1, fund, sender=fund)
+    bare.set_fund(world.key("other holder"), sender=world.owner)
+
+
+def test_set_fund_reverts_fund_has_claims(tampered: World) -> None:
+    """No cash, but a claim: it is not empty."""
+    world = tampered
+    slot = world.mapped("wallets", 1)
+    world.chain.set_storage(world.engine, slot, 1 << 104)
+    with reverts("listing: fund is set"):
+        world.engine.set_fund(world.owner, sender=world.owner)
+    # the treasury's cash in the same word does not count
+    world.chain.set_storage(world.engine, slot, 1 << 152)
+    world.engine.set_fund(world.owner, sender=world.owner)
 
 
 def test_set_fund_reverts_fund_is_zero(world: World, bare: Handle) -> None:

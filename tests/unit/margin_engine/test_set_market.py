@@ -3,7 +3,21 @@
 from typing import Any
 
 import pytest
-from engine_world import MARKETS, MAX, RISK, SPOILED, Config, World, events, reverts, wad
+from engine_world import (
+    BUFFER,
+    FUND,
+    MARKETS,
+    MAX,
+    RISK,
+    SPOILED,
+    Config,
+    World,
+    events,
+    reverts,
+    unpack_book,
+    unpack_house,
+    wad,
+)
 
 # the same as in test_list_market.py
 BAD_CONFIGS: list[tuple[str, dict[str, Any]]] = [
@@ -82,6 +96,35 @@ def test_set_market_emits_market_updated(world: World) -> None:
         500,
     ]
     assert word >> 248 == 1
+
+
+def test_set_market_default_higher_cap_adds_to_the_buffer(world: World) -> None:
+    """From 1e5 to 3e5 at 100: 2e-3 more from the fund; a lower cap gives nothing back."""
+    fund, backing = world.cash(FUND), world.state().cash
+    world.configure(oi_cap=wad(3 * 10**5))
+    assert fund - world.cash(FUND) == 2 * BUFFER == world.state().cash - backing
+    world.configure(oi_cap=wad(1))
+    assert world.cash(FUND) == fund - 2 * BUFFER
+
+
+def test_set_market_emits_account_and_book_updated(world: World) -> None:
+    """With a higher cap the fund's word and the market's book."""
+    world.trade(world.party("taker", 1_000), world.party("maker", 1_000), wad(3))
+    fund = world.cash(FUND)
+    receipt = world.engine.set_market(0, Config(oi_cap=wad(2 * 10**5)), sender=world.owner)
+    assert sorted(events(receipt)) == ["AccountUpdated", "BookUpdated", "MarketUpdated"]
+    account = receipt.event("AccountUpdated")
+    assert (account.account, unpack_house(account.wallet).fund) == (FUND, fund - BUFFER)
+    book = receipt.event("BookUpdated")
+    assert (book.market, unpack_book(book.book)) == (0, (wad(3), 2 * BUFFER))
+
+
+def test_set_market_reverts_fund_below_buffer(tampered: World) -> None:
+    world = tampered
+    world.set_cash(FUND, BUFFER - 1)
+    with reverts("listing: fund below buffer"):
+        world.configure(oi_cap=wad(2 * 10**5))
+    world.configure(oi_cap=wad(2 * 10**5) - 10**19)
 
 
 def test_set_market_reverts_stranger(world: World) -> None:

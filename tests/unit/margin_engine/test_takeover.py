@@ -408,7 +408,6 @@ def maker_of(world: World, market: int) -> Party:
     return world.party("maker", 1_000, index=market)
 
 
-@pytest.mark.xfail(reason="a liquidator that reduces is not asked how many markets it holds")
 def test_takeover_reverts_too_many_markets_by_claims(world: World) -> None:
     """Claims that come with the penalty count too, also for a liquidator that reduces (LIQ-2 6).
 

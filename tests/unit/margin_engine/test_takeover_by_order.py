@@ -24,6 +24,14 @@ from engine_world import (
 
 RATE = 6_465_517_241_379_310  # see test_takeover.py
 PENALTY = 285 * RATE  # of 3 at 95: 1.84267241379310335
+PART = PENALTY // 2  # what a liquidator would get of it: what maker and keeper may share
+REWARD = WAD // 4  # the minimum, since the base fee is 0
+
+
+@pytest.fixture(autouse=True)
+def _small_reward(world: World) -> None:
+    rule = (REWARD, 50 * WAD, 300_000, 1_000, 3_000 * WAD, 3_600)
+    world.engine.set_reward(rule, sender=world.owner)
 
 
 @pytest.fixture
@@ -54,17 +62,17 @@ def keeper(world: World) -> Party:
 def test_takeover_by_order_default(
     world: World, trader: Party, buyer: Party, keeper: Party
 ) -> None:
-    """At the mark: no loss, reward 1 (the minimum), the rest of the penalty to the fund.
+    """At the mark: no loss, reward 0.25 (the minimum), the rest of the penalty to the fund.
 
     The buyer pays its maker's fee 0.057, of which the treasury has a fifth.
     """
     fund, treasury = world.cash(FUND), world.cash(TREASURY)
     world.takeover_by_order(world.order(buyer, wad(3)), trader, keeper)
-    assert world.cash(keeper) == WAD
+    assert world.cash(keeper) == REWARD
     assert world.cash(trader) == wad("49.5") - PENALTY
     assert world.cash(buyer) == wad(1_000) - wad("0.057")
     assert world.cash(TREASURY) - treasury == wad("0.0114")
-    assert world.cash(FUND) - fund == PENALTY - WAD + wad("0.0456")
+    assert world.cash(FUND) - fund == PENALTY - REWARD + wad("0.0456")
     assert (world.size(trader), world.size(buyer)) == (wad(7), wad(3))
     assert world.engine.wallet(trader.id)[2] == world.chain.timestamp
 
@@ -72,19 +80,36 @@ def test_takeover_by_order_default(
 def test_takeover_by_order_default_worse_price(
     world: World, trader: Party, buyer: Party, keeper: Party
 ) -> None:
-    """At 94.5 the account loses 1.5 of the penalty to the buyer; 0.34 is left for the keeper."""
+    """At 94.8 the account loses 0.6 to the buyer; of the half of 0.92 there is 0.32 for the keeper.
+
+    The reward is 0.25, the fund has the rest. The account's whole cost is the penalty.
+    """
     fund = world.cash(FUND)
-    event = world.takeover_by_order(world.order(buyer, wad(3), wad("94.5")), trader, keeper).event(
-        "TakenOver"
-    )
-    reward = PENALTY - wad("1.5")
-    assert (event.to_worker, event.to_fund) == (reward, 0)
-    assert world.cash(keeper) == reward
+    order = world.order(buyer, wad(3), wad("94.8"))
+    event = world.takeover_by_order(order, trader, keeper).event("TakenOver")
+    assert (event.to_worker, event.to_fund) == (REWARD, PENALTY - wad("0.6") - REWARD)
+    assert world.cash(keeper) == REWARD
     assert world.cash(trader) == wad("49.5") - PENALTY
     # the buyer's gain is a claim, the market has the cash for it
-    assert world.recorded(buyer) == wad("1.5")
-    assert world.state().cash == wad("51.5") + BUFFER
-    assert world.cash(FUND) - fund == wad("0.0567") * 4 // 5
+    assert world.recorded(buyer) == wad("0.6")
+    assert world.state().cash == wad("50.6") + BUFFER
+    assert world.cash(FUND) - fund == PENALTY - wad("0.6") - REWARD + wad("0.05688") * 4 // 5
+
+
+def test_takeover_by_order_default_nothing_below_the_minimum_reward(
+    world: World, trader: Party, buyer: Party, keeper: Party
+) -> None:
+    """At 94.7 the loss is 0.9 of 0.92: 0.02 is no reward, and the account's clock does not start.
+
+    Nor is there one for a slice of nothing.
+    """
+    for size, price in ((wad(3), wad("94.7")), (10**6, wad(95))):
+        with world.chain.anchor():
+            order = world.order(buyer, wad(3), price)
+            world.trade(buyer, world.party("seller", 1_000), wad(1))
+            event = world.takeover_by_order(order, trader, keeper, size).event("TakenOver")
+            assert (event.to_worker, world.cash(keeper)) == (0, 0)
+            assert world.engine.wallet(trader.id)[2] == 0
 
 
 def test_takeover_by_order_default_better_price(
@@ -100,30 +125,31 @@ def test_takeover_by_order_default_better_price(
 
 
 def test_takeover_by_order_default_of_a_short(world: World, maker: Party, keeper: Party) -> None:
-    """Short 10 from 100 at 104: a seller at 104.25 closes 2, loss 0.5; penalty 208 * rate."""
+    """Short 10 from 100 at 104: a seller at 104.1 closes 2, loss 0.2; penalty 208 * rate, 1.168."""
     short, seller = world.party("short trader", 100), world.party("seller", 1_000)
     world.trade(short, maker, wad(-10))
     world.price(0, 104)
     rate = 5 * 10**15 + 10**16 * (wad("63.4") - wad("59.5")) // wad("63.4")
-    world.takeover_by_order(world.order(seller, wad(-2), wad("104.25")), short, keeper)
+    world.takeover_by_order(world.order(seller, wad(-2), wad("104.1")), short, keeper)
     assert (world.size(short), world.size(seller)) == (wad(-8), wad(-2))
     assert world.cash(short) == wad("59.5") - 208 * rate
-    assert world.cash(keeper) == 208 * rate - wad("0.5")
+    assert world.cash(keeper) == REWARD
 
 
 def test_takeover_by_order_default_no_second_reward_within_the_interval(
     world: World, trader: Party, buyer: Party, keeper: Party
 ) -> None:
-    order, half = world.order(buyer, wad(3)), wad("0.5")
-    world.takeover_by_order(order, trader, keeper, half)
-    first = world.cash(keeper)
-    assert 0 < first < WAD  # bounded by the penalty of 47.5 quote
+    order = world.order(buyer, wad(3))
+    world.takeover_by_order(order, trader, keeper, wad(1))
+    assert world.cash(keeper) == REWARD
     world.chain.mine(seconds=3_599)
-    world.takeover_by_order(order, trader, keeper, half)
-    assert world.cash(keeper) == first
+    world.takeover_by_order(order, trader, keeper, wad(1))
+    assert world.cash(keeper) == REWARD
     world.chain.mine(seconds=1)
-    world.takeover_by_order(order, trader, keeper, half)
-    assert world.cash(keeper) > first
+    world.price(0, "94.5")
+    later = world.order(buyer, wad(1))
+    world.takeover_by_order(later, trader, keeper)
+    assert world.cash(keeper) == 2 * REWARD
 
 
 def test_takeover_by_order_default_keeper_is_any_account(
@@ -134,7 +160,7 @@ def test_takeover_by_order_default_keeper_is_any_account(
     world.takeover_by_order(
         world.order(buyer, wad(3)), trader, friend, sender=world.key("stranger")
     )
-    assert world.cash(friend) == WAD
+    assert world.cash(friend) == REWARD
 
 
 def test_takeover_by_order_default_penalty_in_claims(
@@ -191,16 +217,16 @@ def test_takeover_by_order_emits_taken_over(
     assert (event.account, event.target, event.keeper) == (trader.id, buyer.id, keeper.id)
     assert event.order_hash == world.digest(order)
     assert (event.market, event.size, event.price) == (0, wad(-3), wad(95))
-    assert (event.to_worker, event.to_fund) == (WAD, PENALTY - WAD)
+    assert (event.to_worker, event.to_fund) == (REWARD, PENALTY - REWARD)
     assert unpack_house(event.house) == (
-        fund + PENALTY - WAD + wad("0.0456"),
+        fund + PENALTY - REWARD + wad("0.0456"),
         0,
         treasury + wad("0.0114"),
     )
     assert unpack_book(event.book) == (wad(10), wad(50) + BUFFER)
     paid = receipt.event("AccountUpdated")
     assert paid.account == keeper.id
-    assert unpack_wallet(paid.wallet) == (WAD, 0, 0, 0)
+    assert unpack_wallet(paid.wallet) == (REWARD, 0, 0, 0)
     leg = of(receipt, "PositionUpdated", account=trader.id)
     assert unpack_wallet(leg.wallet).rewarded_at == world.chain.timestamp
 
@@ -242,8 +268,8 @@ def test_takeover_by_order_reverts_order_on_wrong_side(
 def test_takeover_by_order_reverts_worse_than_takeover(
     world: World, trader: Party, buyer: Party, keeper: Party
 ) -> None:
-    """Of 3 the loss may be the penalty: 0.6142 a unit; a wei of price more is too much."""
-    worst = wad(95) - PENALTY // 3
+    """Of 3 the loss may be half the penalty, 0.307 a unit; a wei of price more is too much."""
+    worst = wad(95) - PART // 3
     with reverts("liquidation: worse than takeover"):
         world.takeover_by_order(world.order(buyer, wad(3), worst - 1), trader, keeper)
     event = world.takeover_by_order(world.order(buyer, wad(3), worst), trader, keeper)

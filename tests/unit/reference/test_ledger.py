@@ -153,11 +153,11 @@ def test_led_8_a_reduction_to_dust_closes(new_world: Any) -> None:
     world.model.set_answer(0, price, world.model.time)
     world.model.set_feed(OWNER, 0, 3_600, 0, 60)
     world.model.set_risk(OWNER, 0, RISK)
-    config = replace(CONFIG, oi_cap=2**96, min_notional=10**16, max_notional=10**18 * 10**7)
+    config = replace(CONFIG, oi_cap=2**96 - 1, min_notional=10**16, max_notional=10**18 * 10**7)
     world.model.list_market(OWNER, 0, config, 0)
     model, buyer = world.model, world.actor(BUYER, 1_000)
     world.actor(SELLER, 1_000)
-    dust = 2**96 // 10**16
+    dust = (2**96 - 1) // 10**16
     assert model.dust_size(0) == dust
     world.trade(BUYER, SELLER, 1_000 * WAD)
     with pytest.raises(Refused, match="minimum"):

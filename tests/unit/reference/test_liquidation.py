@@ -151,8 +151,8 @@ def test_takeover_assigns_claims_when_cash_is_owed(world: Any) -> None:
 def test_takeover_by_order_default(world: Any, weak: int) -> None:
     """2 units sold at 69.95, mark 70: the account loses 0.1, the maker gains a claim of 0.1.
 
-    Half of the penalty of 140 * d, about 0.143, less 0.1 is below the minimum reward of 1: the keeper
-    gets nothing and the interval does not start; the rest of the penalty goes to the fund.
+    Half of the penalty of 140 * d, about 0.143, less 0.1 is below the minimum reward of 1: the
+    keeper gets nothing and the interval does not start; the rest of the penalty goes to the fund.
     """
     model = world.model
     model.set_basefee(0)

@@ -1,0 +1,136 @@
+"""The main job on a few days: sound, complete, the same every time."""
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from plimsoll.demo.audit import Auditor
+from plimsoll.demo.run import DemoError, Options, run
+from plimsoll.demo.stage import InProcess
+from plimsoll.demo.summary import summary
+from plimsoll.evm import load as load_artifact
+from plimsoll.prices import PricePath
+from plimsoll.replay import replay
+
+KEYS = {
+    "network",
+    "markets",
+    "accounts",
+    "steps",
+    "fills",
+    "takeovers",
+    "order_liquidations",
+    "resolved",
+    "keeper_rewards",
+    "fund",
+    "charged_to_others",
+    "uncovered",
+    "identity_checks",
+    "identity_violations",
+    "reference_mismatches",
+    "token_balance",
+    "sum_cash",
+    "sum_backing",
+    "seconds",
+}
+
+
+def test_summary_has_its_keys_and_nothing_is_wrong(short_run: Any) -> None:
+    found = short_run.found
+    assert set(found) >= KEYS
+    assert set(found["fund"]) == {"start", "received", "paid", "end"}
+    assert found["details"] == []
+    assert found["identity_violations"] == 0
+    assert found["reference_mismatches"] == 0
+    assert found["identity_checks"] > found["steps"]
+    assert (found["network"], found["accounts"]) == ("in-process", short_run.accounts)
+    assert found["fills"] > 20
+    assert found["takeovers"] + found["order_liquidations"] > 0
+
+
+def test_summary_adds_up(short_run: Any) -> None:
+    found = short_run.found
+    tokens, cash, backing = (
+        Decimal(found[name]) for name in ("token_balance", "sum_cash", "sum_backing")
+    )
+    assert tokens == cash + backing
+    fund = {name: Decimal(value) for name, value in found["fund"].items()}
+    assert fund["end"] == fund["start"] + fund["received"] - fund["paid"]
+
+
+def test_the_keeper_finds_nobody_whom_the_estimate_has_missed(short_run: Any) -> None:
+    assert short_run.outcome.missed == 0
+
+
+def test_the_same_seed_makes_the_same_run(short_run: Any, autumn: PricePath) -> None:
+    again = summary(run(autumn, Options(accounts=short_run.accounts, seed=7), InProcess()))
+    assert {**again, "seconds": 0} == {**short_run.found, "seconds": 0}
+
+
+def test_another_seed_makes_another_run(short_run: Any, autumn: PricePath) -> None:
+    few = PricePath(**{**vars(autumn), "steps": autumn.steps[:6]})
+    one, two = (summary(run(few, Options(accounts=12, seed=seed), InProcess())) for seed in (1, 2))
+    assert one["sum_cash"] != two["sum_cash"]
+
+
+def test_its_trace_replays_clean(short_run: Any) -> None:
+    report = replay(short_run.trace)
+    assert report.details == []
+    assert report.clean
+    assert report.calls == short_run.found["calls"]
+    # the risk model's constructor is the one call that is none
+    assert report.accounts == short_run.accounts + 2
+
+
+@pytest.mark.parametrize("accounts", [0, 11, 2_001])
+def test_reverts_too_few_or_too_many_accounts(autumn: PricePath, accounts: int) -> None:
+    with pytest.raises(DemoError, match="is not from 12 to 2000"):
+        run(autumn, Options(accounts=accounts), InProcess())
+
+
+def test_reverts_a_single_step(autumn: PricePath) -> None:
+    single = PricePath(**{**vars(autumn), "steps": autumn.steps[:1]})
+    with pytest.raises(DemoError, match="single step"):
+        run(single, Options(accounts=12), InProcess())
+
+
+@pytest.mark.parametrize("what", ["cash", "position", "market"])
+def test_a_corrupted_storage_word_is_noticed(autumn: PricePath, what: str) -> None:
+    """One bit of one word, flipped behind the contracts' back in the middle of the run."""
+    stage = InProcess()
+    few = PricePath(**{**vars(autumn), "steps": autumn.steps[:20]})
+    clean: list[int] = []
+
+    def flip(done: int, auditor: Auditor) -> None:
+        if done != 10:
+            return
+        clean.append(auditor.identity_violations + auditor.reference_mismatches)
+        engine = stage.p.engine.address
+        layout = load_artifact("MarginEngine").layout["storage_layout"]["ledger"]
+        books = auditor.books
+        assert books is not None
+        account = max(books.accounts, key=lambda who: len(books.accounts[who].legs))
+        if what == "cash":
+            slot = mapping_slot(layout["wallets"]["slot"], account)
+        elif what == "position":
+            market = min(books.accounts[account].legs)
+            slot = mapping_slot(layout["positions"]["slot"], account) + 2 * market
+        else:
+            slot = layout["books"]["slot"] + 2
+        word = stage.chain.storage(engine, slot)
+        assert word != 0
+        stage.chain.set_storage(engine, slot, word ^ (1 << 40))
+
+    outcome = run(few, Options(accounts=12, seed=3), stage, flip)
+    assert clean == [0]
+    auditor = outcome.auditor
+    assert auditor.identity_violations + auditor.reference_mismatches > 0
+    assert auditor.details
+
+
+def mapping_slot(slot: int, key: int) -> int:
+    """Where Vyper keeps the value of a key: the hash of the map's slot and the key."""
+    from eth_utils.crypto import keccak
+
+    return int.from_bytes(keccak(slot.to_bytes(32, "big") + key.to_bytes(32, "big")), "big")
