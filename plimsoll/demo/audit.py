@@ -131,11 +131,11 @@ class Auditor:
         if reader is None or not call.accepted:  # before the engine can be asked
             trace.add(call, {}, {})
             return
-        who = sorted(accounts | {FUND, TREASURY})
+        who, where = sorted(accounts | {FUND, TREASURY}), sorted(markets)
         trace.add(
             call,
-            {account: reader.account(account) for account in who},
-            {market: reader.market(market) for market in sorted(markets)},
+            dict(zip(who, reader.accounts(who), strict=True)),
+            dict(zip(where, reader.markets(where), strict=True)),
         )
 
     def _count(self, call: Call, logs: Sequence[Any]) -> None:

@@ -13,26 +13,53 @@ from typing import Any, NamedTuple, Protocol
 from plimsoll.reference.numbers import FUND, MARKETS, TREASURY, WAD
 from plimsoll.replay import EMPTY_ACCOUNT, AccountState, LegState, MarketState
 
-_NO_LEG = LegState(0, 0, 0, 0, 0, 0)
-
 
 class Reader(Protocol):
     """Where the words come from: one chain, at the state after a call or a step."""
 
-    def account(self, account: int) -> AccountState:
-        """Return an account."""
+    def accounts(self, accounts: Sequence[int]) -> list[AccountState]:
+        """Return accounts."""
 
     def cash(self, account: int) -> int:
         """Return an account's cash."""
 
-    def market(self, market: int) -> MarketState:
-        """Return a market."""
+    def markets(self, markets: Sequence[int]) -> list[MarketState]:
+        """Return markets."""
 
     def closing_k(self, market: int, epoch: int, is_long: bool) -> int:
         """Return the K at which an ended epoch closed."""
 
     def token_balance(self) -> int:
         """Return the engine's balance of the quote token, in WAD."""
+
+
+def held_markets(bitmap: int) -> list[int]:
+    """The markets in an account's bitmap."""
+    return [market for market in range(MARKETS) if bitmap >> market & 1]
+
+
+def account_state(wallet: Any, positions: Sequence[Any]) -> AccountState:
+    """Return the state in what `wallet` and `position` of the held markets say."""
+    legs = {
+        market: LegState(leg.pnl, leg.size, leg.basis, leg.a_snap, leg.k_snap, leg.epoch)
+        for market, leg in zip(held_markets(wallet[1]), positions, strict=True)
+    }
+    return AccountState(int(wallet[0]), int(wallet[2]), legs)
+
+
+def market_state(m: Any) -> MarketState:
+    """Return the state in what `market_state` says."""
+    return MarketState(
+        oi=m.oi,
+        cash=m.cash,
+        shortfall=m.shortfall,
+        allowance=m.allowance,
+        long_a=m.long_a,
+        long_k0=m.long_k0,
+        short_a=m.short_a,
+        short_k0=m.short_k0,
+        epoch=m.epoch,
+    )
 
 
 class EngineReader:
@@ -43,38 +70,24 @@ class EngineReader:
         self._token = token
         self._scale = scale
 
-    def account(self, account: int) -> AccountState:
-        """Return an account."""
-        cash, held, rewarded_at = self._engine.wallet(account)
-        if not held:
-            return AccountState(cash, rewarded_at, {})
-        legs = {}
-        for market in range(MARKETS):
-            if held >> market & 1:
-                leg = self._engine.position(account, market)
-                legs[market] = LegState(
-                    leg.pnl, leg.size, leg.basis, leg.a_snap, leg.k_snap, leg.epoch
-                )
-        return AccountState(cash, rewarded_at, legs)
+    def accounts(self, accounts: Sequence[int]) -> list[AccountState]:
+        """Return accounts."""
+        return [self._account(account) for account in accounts]
+
+    def _account(self, account: int) -> AccountState:
+        wallet = self._engine.wallet(account)
+        if not wallet[1]:
+            return account_state(wallet, [])
+        held = held_markets(wallet[1])
+        return account_state(wallet, [self._engine.position(account, m) for m in held])
 
     def cash(self, account: int) -> int:
         """Return an account's cash."""
         return int(self._engine.wallet(account)[0])
 
-    def market(self, market: int) -> MarketState:
-        """Return a market."""
-        m = self._engine.market_state(market)
-        return MarketState(
-            m.oi,
-            m.cash,
-            m.shortfall,
-            m.allowance,
-            m.long_a,
-            m.long_k0,
-            m.short_a,
-            m.short_k0,
-            m.epoch,
-        )
+    def markets(self, markets: Sequence[int]) -> list[MarketState]:
+        """Return markets."""
+        return [market_state(self._engine.market_state(market)) for market in markets]
 
     def closing_k(self, market: int, epoch: int, is_long: bool) -> int:
         """Return the K at which an ended epoch closed."""
@@ -100,26 +113,21 @@ class Books:
         """Begin with the house accounts and the listed markets."""
         self.reader = reader
         self.accounts: dict[int, AccountState] = {FUND: EMPTY_ACCOUNT, TREASURY: EMPTY_ACCOUNT}
-        self.markets: dict[int, MarketState] = {m: reader.market(m) for m in markets}
+        self.markets: dict[int, MarketState] = {}
+        self.read((), markets)
         self._closing: dict[tuple[int, int, bool], int] = {}
 
     def read(self, accounts: Iterable[int], markets: Iterable[int]) -> None:
         """Read these anew."""
-        for account in accounts:
-            self.accounts[account] = self.reader.account(account)
-        for market in markets:
-            self.markets[market] = self.reader.market(market)
+        who, where = sorted(accounts), sorted(markets)
+        self.accounts.update(zip(who, self.reader.accounts(who), strict=True))
+        self.markets.update(zip(where, self.reader.markets(where), strict=True))
 
     def read_all(self) -> list[int]:
         """Read everything anew; return the accounts that were not as remembered."""
-        changed = []
-        self.markets = {market: self.reader.market(market) for market in self.markets}
-        for account, known in list(self.accounts.items()):
-            state = self.reader.account(account)
-            self.accounts[account] = state
-            if _recorded(state) != _recorded(known):
-                changed.append(account)
-        return changed
+        known = dict(self.accounts)
+        self.read(known, self.markets)
+        return [who for who in known if _recorded(self.accounts[who]) != _recorded(known[who])]
 
     def leg_value(self, market: int, leg: LegState, price: int) -> tuple[int, int]:
         """Return live size and marked pnl (LED-1, LED-2)."""

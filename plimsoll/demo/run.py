@@ -373,7 +373,7 @@ class _Demo:
                 self._try(lambda market=market: self.p.cover(market))  # type: ignore[misc]
         for account in self.ids:  # who is flat takes everything home: no oracle, no margin
             if not self.marked[account].sizes and account in self._owners():
-                units = self.books.reader.account(account).cash // self.p.scale
+                units = self.books.reader.cash(account) // self.p.scale
                 if units:
                     self._withdraw(account, units)
         self.stage.sync()

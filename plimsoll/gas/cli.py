@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from plimsoll.evm.artifacts import MAX_RUNTIME_SIZE, ArtifactError
@@ -51,7 +52,7 @@ def main(check_file: Path | None, write_file: Path | None, as_json: bool, row: s
     """
     if row is not None:
         with _failing():
-            _print_explanation(explain(row), as_json)
+            _print_explanation(explain([row])[0], as_json)
         return
     if check_file is not None and not check_file.is_file():
         raise GasFailed(f"there is no {check_file}; write it with `{UPDATE}`")
@@ -75,11 +76,7 @@ def _make(say: Say) -> tuple[Measured, str]:
     measured = measure(say)
     keys = [row.key for row in measured.above()]
     keys += [key for key in ALWAYS_EXPLAINED if key not in keys]
-    explained = []
-    for key in keys:
-        say(f"where the gas of {key} goes")
-        explained.append(explain(key))
-    return measured, render(measured, explained)
+    return measured, render(measured, explain(keys, say))
 
 
 def _check(file: Path, page: str, measured: Measured) -> None:
@@ -171,8 +168,10 @@ def _print_explanation(found: Explanation, as_json: bool) -> None:
     for kind in found.kinds():
         for line in found.lines:
             if line.kind == kind.kind:
-                table.add_row(line.kind, line.what, f"{line.count:,}", f"{line.gas:,}")
+                table.add_row(line.kind, escape(line.what), f"{line.count:,}", f"{line.gas:,}")
         table.add_row("", "", "", f"[bold]{kind.gas:,}[/]", end_section=True)
-    limit = "" if found.row.limit is None else f"of at most {found.row.limit:,}"
+    limit = ""
+    if found.row.limit is not None and found.row.traced is None:
+        limit = f"of at most {found.row.limit:,}"
     table.add_row("[bold]all[/]", limit, "", f"[bold]{found.gas:,}[/]")
     _console().print(table)

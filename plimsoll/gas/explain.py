@@ -1,28 +1,27 @@
-"""Where the gas of a row goes, line by line: what a trace of it in the process says.
+"""Where the gas of a row goes, line by line: what a trace of it on Anvil says.
 
-pyrevm prints a trace (EIP-3155, one JSON object a step) to the process's standard output; here it
-is caught in a file. The lines add up to the receipt's gas, or RowError is raised.
+The lines add up to the receipt's gas, or RowError is raised. (pyrevm can trace too, but takes 4 ms
+a step, because it prints through Python.)
 """
 
 from __future__ import annotations
 
-import json
-import os
-import sys
-import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from eth_utils.address import to_checksum_address
 
-from plimsoll.evm.handle import EventDecoder
-from plimsoll.gas.backend import Call, ProcessBackend
+from plimsoll.gas.backend import AnvilBackend, Call
 from plimsoll.gas.errors import RowError
-from plimsoll.gas.measure import differences, measure_rows
-from plimsoll.gas.rows import Row, find_row
+from plimsoll.gas.measure import Say, differences, measure_rows
+from plimsoll.gas.node import anvil
+from plimsoll.gas.rows import ACCOUNTS_TRACED, Row, find_row
 from plimsoll.gas.stage import Stage
 from plimsoll.gas.words import Words
+
+#: one step of debug_traceTransaction
+Step = dict[str, Any]
 
 BASE = 21_000
 _ZERO, _NONZERO = 4, 16
@@ -91,74 +90,72 @@ class _Ledger:
         return sorted(found, key=lambda line: (KINDS.index(line.kind), -line.gas))
 
 
-def explain(key: str) -> Explanation:
-    """Say where the gas of a row goes; of a row of differences, where the dearest one does.
+def explain(keys: Iterable[str], say: Say | None = None) -> list[Explanation]:
+    """Say where the gas of rows goes; of a row of differences, where the dearest one does.
 
-    Raises RowError for an unknown row.
+    Raises RowError for an unknown row, NodeError when there is no Anvil.
     """
-    row = find_row(key)
-    if row.prepare is not None:
-        gas, lines = _trace(row)
-        return Explanation(row, row.title, gas, lines)
-    gas_of = measure_rows(ProcessBackend(), row.steps)
-    found = differences(row, gas_of)
+    rows = [find_row(key) for key in keys]
+    if not rows:
+        return []
+    with anvil(tracing=True) as rpc:
+        backend = AnvilBackend(rpc)
+        stage = Stage(backend)
+        found = []
+        for row in rows:
+            if say is not None:
+                say(f"where the gas of {row.key} goes")
+            found.append(_explain(stage, backend, row))
+        return found
+
+
+def _explain(stage: Stage, backend: AnvilBackend, row: Row) -> Explanation:
+    if not row.steps:
+        gas, lines = _trace(stage, backend, row)
+        title = row.title
+        if row.traced is not None:
+            title += f" (here {ACCOUNTS_TRACED} accounts only)"
+        return Explanation(row, title, gas, lines)
+    found = differences(row, measure_rows(stage, row.steps))
     at = found.index(max(found))
     before, after = (find_row(step) for step in row.steps[at : at + 2])
     ledger = _Ledger()
     for step, sign in ((after, 1), (before, -1)):
-        for line in _trace(step)[1]:
+        for line in _trace(stage, backend, step)[1]:
             ledger.add(line.kind, line.what, sign * line.gas, sign * line.count)
     title = f"{row.title}: what {after.title!r} costs more than {before.title!r}"
     return Explanation(row, title, found[at], ledger.lines())
 
 
-def _trace(row: Row) -> tuple[int, list[Line]]:
-    backend = ProcessBackend()
-    stage = Stage(backend)
-    if row.prepare is None:
+def _trace(stage: Stage, backend: AnvilBackend, row: Row) -> tuple[int, list[Line]]:
+    prepare = row.traced or row.prepare
+    if prepare is None:
         raise AssertionError("a row of differences is not run")
-    call = row.prepare(stage)
-    words = Words(stage, call)
-    # nothing is warm on a journal that is new
-    backend.chain.compact()
-    used: list[int] = []
-    steps = _caught(backend, lambda: used.append(call.send().gas_used))
+    with stage.undone():
+        call = prepare(stage)
+        words = Words(stage, call)
+        gas, steps = backend.steps(call)
+    return gas, read_steps(call, steps, words, gas)
+
+
+def read_steps(call: Call, steps: Sequence[Step], words: Words, gas: int) -> list[Line]:
+    """Return the lines of a transaction. Raises RowError when they do not add up to `gas`."""
     ledger = _Ledger()
     data = call.calldata()
     zeros = data.count(0)
     ledger.add("transaction", "base", BASE)
     what = f"calldata, {len(data)} bytes, {zeros} of them zero"
     ledger.add("transaction", what, _ZERO * zeros + _NONZERO * (len(data) - zeros))
-    _Reader(stage, words, call, steps, ledger).read()
+    _Reader(call.method.contract.address, steps, words, ledger).read()
     spent = sum(line.gas for line in ledger.lines())
-    refund = min(int(steps[-1]["refund"], 16), spent // _REFUND_SHARE)
+    refund = min(int(steps[-1].get("refund", 0)), spent // _REFUND_SHARE)
     ledger.add("refund", "for slots that were cleared", -refund, int(refund > 0))
-    if spent - refund != used[0]:
+    if spent - refund != gas:
         raise RowError(
-            f"the lines of {row.key} add up to {spent - refund}, the receipt says {used[0]}: "
-            "plimsoll/gas/explain.py misses an instruction; `make gas` is right all the same"
+            f"the lines of {call.method} add up to {spent - refund}, the receipt says {gas}: "
+            "plimsoll/gas/explain.py misses an instruction; the table itself is right"
         )
-    return used[0], ledger.lines()
-
-
-def _caught(backend: ProcessBackend, run: Callable[[], None]) -> list[dict[str, Any]]:
-    """Return the steps that the EVM prints meanwhile."""
-    evm = backend.chain._evm
-    sys.stdout.flush()
-    kept = os.dup(1)
-    try:
-        with tempfile.TemporaryFile() as file:
-            os.dup2(file.fileno(), 1)
-            evm.tracing = True
-            try:
-                run()
-            finally:
-                evm.tracing = False
-                os.dup2(kept, 1)
-            file.seek(0)
-            return [json.loads(line) for line in file if line.startswith(b'{"pc"')]
-    finally:
-        os.close(kept)
+    return ledger.lines()
 
 
 @dataclass(frozen=True)
@@ -172,22 +169,13 @@ class _Frame:
 class _Reader:
     """Goes through a trace and puts every step's gas into a ledger."""
 
-    def __init__(
-        self,
-        stage: Stage,
-        words: Words,
-        call: Call,
-        steps: list[dict[str, Any]],
-        ledger: _Ledger,
-    ) -> None:
+    def __init__(self, to: str, steps: Sequence[Step], words: Words, ledger: _Ledger) -> None:
         self._words = words
         self._steps = steps
         self._ledger = ledger
-        self._gas = [int(step["gas"], 16) for step in steps]
-        self._cost = [int(step["gasCost"], 16) for step in steps]
-        to = call.method.contract.address
+        self._gas = [int(step["gas"]) for step in steps]
+        self._cost = [int(step["gasCost"]) for step in steps]
         self._frames = [_Frame(to, to)]
-        self._topics = _topics(stage)
         self._reached = {to}
 
     def read(self) -> None:
@@ -195,7 +183,7 @@ class _Reader:
         after = self._next_at_same_depth()
         for at, step in enumerate(self._steps):
             del self._frames[step["depth"] :]
-            operation = step["opName"]
+            operation = step["op"]
             if operation in _CALLS:
                 self._call(at, step, after[at])
             elif operation == "SLOAD":
@@ -220,7 +208,7 @@ class _Reader:
     def _execution(self, gas: int) -> None:
         self._ledger.add("execution", self._words.contract(self._frames[-1].code), gas)
 
-    def _call(self, at: int, step: dict[str, Any], after: int | None) -> None:
+    def _call(self, at: int, step: Step, after: int | None) -> None:
         if after is None:
             raise RowError("a call that nothing follows: the row's transaction reverted")
         stack = step["stack"]
@@ -229,7 +217,7 @@ class _Reader:
         if self._steps[at + 1]["depth"] > step["depth"]:
             own -= self._gas[at + 1] - (self._gas[after - 1] - self._cost[after - 1])
             here = self._frames[-1]
-            kept = here.storage if step["opName"] == "DELEGATECALL" else target
+            kept = here.storage if step["op"] == "DELEGATECALL" else target
             self._frames.append(_Frame(target, kept))
         elif int(stack[-2], 16) < _PRECOMPILES:
             name = {1: "ecrecover", 2: "sha256", 4: "identity"}.get(int(stack[-2], 16), "other")
@@ -247,11 +235,11 @@ class _Reader:
         where = self._frames[-1].storage
         return f"{self._words.contract(where)}: {self._words.word(where, int(slot, 16))}"
 
-    def _load(self, step: dict[str, Any], gas: int) -> None:
+    def _load(self, step: Step, gas: int) -> None:
         kind = "cold slots" if gas == _COLD_SLOT else "warm slots"
         self._ledger.add(kind, self._name(step["stack"][-1]), gas)
 
-    def _store(self, step: dict[str, Any], gas: int) -> None:
+    def _store(self, step: Step, gas: int) -> None:
         name = self._name(step["stack"][-1])
         if gas in (22_100, 5_000, 2_200):  # not read before it is written
             self._ledger.add("cold slots", name, _COLD_SLOT)
@@ -259,20 +247,8 @@ class _Reader:
         told = {20_000: "new", 2_900: "changed"}.get(gas, "again")
         self._ledger.add("writes", f"{name} ({told})", gas)
 
-    def _log(self, step: dict[str, Any], gas: int) -> None:
-        name = "a log"
-        if step["opName"] != "LOG0":
-            name = self._topics.get(int(step["stack"][-3], 16), name)
+    def _log(self, step: Step, gas: int) -> None:
+        name = "LOG0"
+        if step["op"] != name:
+            name = self._words.event(int(step["stack"][-3], 16))
         self._ledger.add("logs", name, gas)
-
-
-def _topics(stage: Stage) -> dict[int, str]:
-    """Return first topic -> name of every event of the protocol."""
-    plimsoll = stage.plimsoll
-    parts = (plimsoll.engine, plimsoll.token, plimsoll.oracle, plimsoll.risk, plimsoll.fund)
-    decoders = [EventDecoder(e) for part in parts for e in _events(part.abi)]
-    return {int.from_bytes(decoder.key[0], "big"): decoder.name for decoder in decoders}
-
-
-def _events(abi: Iterable[dict[str, Any]]) -> Iterable[dict[str, Any]]:
-    return (entry for entry in abi if entry["type"] == "event")

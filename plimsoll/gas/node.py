@@ -83,7 +83,8 @@ def find_anvil(project: Path = _PROJECT) -> Path:
 def anvil(*, tracing: bool = False) -> Iterator[Rpc]:
     """Run a node with nothing left to chance: rules, time, keys; blocks are made when asked for.
 
-    With `tracing` it keeps every step of every transaction. Raises NodeError when it does not start.
+    With `tracing` it keeps every step of every transaction. Raises NodeError when it does not
+    start.
     """
     command = [str(find_anvil()), "--host", "127.0.0.1", "--port", "0", "--no-mining"]
     command += ["--hardfork", HARDFORK, "--chain-id", str(CHAIN_ID), "--accounts", "1"]

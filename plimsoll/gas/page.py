@@ -27,9 +27,9 @@ _ROOM = "room left"
 
 _SETTING = f"""
     Gas is receipt `gasUsed` on Anvil {VERSION} at hardfork {HARDFORK}: the 21,000 base, the
-    calldata and the refunds are in it. One transaction a block, 12 s apart, base fee 1 gwei; a minimal
-    ERC-20 with infinite allowance; a Chainlink-shaped feed (proxy and aggregator, four slots read).
-    Keys, salts and times are fixed, so that every run gives the same numbers. Unless a row says so,
+    calldata and the refunds are in it. One transaction a block, 12 s apart, base fee 1 gwei; a
+    minimal ERC-20 with infinite allowance; a Chainlink-shaped feed (proxy and aggregator, four
+    slots read). Keys, salts and times are fixed, so that every run gives the same numbers. Unless a row says so,
     accounts trade in one market, the price has moved since they last did, and others hold positions
     on both sides. Funding is not built yet.
 """
@@ -188,7 +188,7 @@ def _sizes(measured: Measured) -> str:
 def _explanation(found: Explanation) -> str:
     limit = found.row.limit
     told = f"{found.gas:,} gas"
-    if limit is not None:
+    if limit is not None and found.row.traced is None:
         told += f", {_against(found.gas, limit)}"
     summary = ", ".join(f"{line.kind} {line.gas:,}" for line in found.kinds())
     rows = [(line.kind, line.what, f"{line.count:,}", f"{line.gas:,}") for line in found.lines]

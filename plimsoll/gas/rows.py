@@ -17,7 +17,8 @@ from plimsoll.protocol.client import account_id, wad
 
 Prepare = Callable[[Stage], Call]
 
-ACCOUNTS = 500
+#: how many accounts the lens is asked for, and how many where its steps are looked at
+ACCOUNTS, ACCOUNTS_TRACED = 500, 5
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class Row:
     """An operation. `limit` is what its gas must be at most; None: no limit is set.
 
     A row without `prepare` is the dearest of the differences between the rows in `steps`, each less
-    the one before it.
+    the one before it. `traced` stands for `prepare` where a trace of it would be too long.
     """
 
     key: str
@@ -33,6 +34,7 @@ class Row:
     prepare: Prepare | None = None
     steps: tuple[str, ...] = ()
     limit: int | None = None
+    traced: Prepare | None = None
 
 
 @dataclass(frozen=True)
@@ -284,17 +286,30 @@ def _checkpoint(s: Stage) -> Call:
     return s.call(s.plimsoll.oracle, "checkpoint", 1, sender=s.keeper)
 
 
-@_row("lens", f"lens.accounts: {ACCOUNTS} accounts with 2 positions each", 30_000_000)
-def _lens(s: Stage) -> Call:
-    pool = s.actor("pool", 0)
-    whale = s.actor("whale", 10_000_000)
-    ids = [account_id(pool, index) for index in range(ACCOUNTS)]
-    orders = [s.order(whale, market, ACCOUNTS, PRICE) for market in (0, 1)]
-    s.backend.many([s.do("deposit", account, 1_000 * UNITS, sender=pool) for account in ids])
-    s.backend.many([s.fill(order, pool, 1, index) for order in orders for index in range(ACCOUNTS)])
-    s.price(0, 2_003)
-    s.price(1, 1_997)
-    return s.call(s.plimsoll.lens, "accounts", ids, sender=s.keeper)
+def _lens(accounts: int) -> Prepare:
+    def prepare(s: Stage) -> Call:
+        pool = s.actor("pool", 0)
+        whale = s.actor("whale", 10_000_000)
+        ids = [account_id(pool, index) for index in range(accounts)]
+        orders = [s.order(whale, market, accounts, PRICE) for market in (0, 1)]
+        s.backend.many([s.do("deposit", account, 1_000 * UNITS, sender=pool) for account in ids])
+        s.backend.many(
+            [s.fill(order, pool, 1, index) for order in orders for index in range(accounts)]
+        )
+        s.price(0, 2_003)
+        s.price(1, 1_997)
+        return s.call(s.plimsoll.lens, "accounts", ids, sender=s.keeper)
+
+    return prepare
+
+
+ROWS["lens"] = Row(
+    "lens",
+    f"lens.accounts: {ACCOUNTS} accounts with 2 positions each",
+    _lens(ACCOUNTS),
+    limit=30_000_000,
+    traced=_lens(ACCOUNTS_TRACED),
+)
 
 
 # ------------------------------------------------------------------------------------- peers

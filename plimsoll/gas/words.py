@@ -8,6 +8,7 @@ from typing import Any
 
 from eth_utils.crypto import keccak
 
+from plimsoll.evm.handle import EventDecoder
 from plimsoll.gas.backend import Call
 from plimsoll.gas.stage import MARKETS, Stage
 from plimsoll.protocol.client import FUND, KINDS, account_id
@@ -32,6 +33,11 @@ class Words:
             self.contracts[info.feed.address] = f"feed proxy {info.number}"
             if info.aggregator is not None:
                 self.contracts[info.aggregator.address] = f"aggregator {info.number}"
+        parts = (plimsoll.engine, plimsoll.token, plimsoll.oracle, plimsoll.risk, plimsoll.fund)
+        decoders = [
+            EventDecoder(entry) for part in parts for entry in part.abi if entry["type"] == "event"
+        ]
+        self._events = {int.from_bytes(decoder.key[0], "big"): decoder.name for decoder in decoders}
         self._names: dict[str, dict[int, str]] = {}
         known = _keys(stage, call)
         artifact = stage.backend.artifact
@@ -43,6 +49,10 @@ class Words:
     def contract(self, address: str) -> str:
         """Return the name of a contract; its address when it has none."""
         return self.contracts.get(address, address)
+
+    def event(self, topic: int) -> str:
+        """Return the name of an event by its first topic."""
+        return self._events.get(topic, "an unknown event")
 
     def word(self, address: str, slot: int) -> str:
         """Return the name of a storage word."""
@@ -61,8 +71,9 @@ def _keys(stage: Stage, call: Call) -> Keys:
         for arg in call.args[:1]
         if isinstance(arg, tuple)
     ]
+    listed = [("account", i) for arg in call.args if isinstance(arg, list) for i in arg]
     return {
-        "uint256": [("the house", FUND), *named, *_closings()],
+        "uint256": [("the house", FUND), *named, *listed, *_closings()],
         "address": addresses,
         "bytes32": orders,
     }
