@@ -14,7 +14,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from plimsoll.demo.audit import Auditor
 from plimsoll.prices import PriceError, PricePath, load, parse_time
 
-NETWORKS = ("in-process", "anvil")
+#: Network -> how many accounts there are when nobody says.
+ACCOUNTS = {"in-process": 100, "anvil": 40}
 
 
 class _Moment(click.ParamType):
@@ -60,7 +61,11 @@ class _PriceFile(click.ParamType):
 )
 @click.option("--start", type=_Moment(), help="First moment: a date, or unix seconds (UTC).")
 @click.option("--end", type=_Moment(), help="First moment no longer wanted.")
-@click.option("--accounts", default=100, show_default=True, help="Accounts, makers and keeper too.")
+@click.option(
+    "--accounts",
+    type=int,
+    help="Accounts, makers and keeper among them.  [default: 100; 40 on anvil]",
+)
 @click.option("--seed", default=1, show_default=True, help="The same seed makes the same run.")
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the summary.")
 @click.option(
@@ -79,14 +84,14 @@ class _PriceFile(click.ParamType):
     "--network",
     default="in-process",
     show_default=True,
-    type=click.Choice(NETWORKS),
+    type=click.Choice(list(ACCOUNTS)),
     help="Where it runs; anvil needs the npm packages (`make setup`).",
 )
 def command(
     files: tuple[tuple[str, Path], ...],
     start: int | None,
     end: int | None,
-    accounts: int,
+    accounts: int | None,
     seed: int,
     json_file: Path | None,
     trace: Path | None,
@@ -100,6 +105,7 @@ def command(
     """
     from plimsoll.demo.report import write_report
     from plimsoll.demo.run import DemoError, Options, run
+    from plimsoll.demo.stage import StageError
     from plimsoll.demo.summary import summary, table
     from plimsoll.protocol import ProtocolError
 
@@ -108,11 +114,13 @@ def command(
     console = Console()
     try:
         path = load(_by_name(files), start=start, end=end)
+        if accounts is None:
+            accounts = ACCOUNTS[network]
         options = Options(accounts=accounts, seed=seed, trace=trace)
         stage = _stage(network)
         with _Bar(console, path) as bar:
             outcome = run(path, options, stage, bar.update)
-    except (PriceError, DemoError, ProtocolError, OSError) as error:
+    except (PriceError, DemoError, StageError, ProtocolError, OSError) as error:
         raise click.ClickException(str(error)) from error
     found = summary(outcome)
     report = write_report(outcome, found, out / "report.html")

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from plimsoll.demo.books import Reader
 from plimsoll.evm import Artifact
 from plimsoll.evm.handle import address_of
 from plimsoll.protocol import Domain, EvmBackend, Order, Refused, SignedOrder
@@ -41,7 +42,7 @@ ACCOUNTS: dict[str, tuple[str, ...]] = {
 NAMES = ("account", "liquidator", "keeper")
 
 Listener = Callable[[Call, Receipt | None], None]
-Opened = Callable[[Contract, Contract], None]
+Opened = Callable[[Contract, Contract, Reader | None], None]
 
 
 @dataclass
@@ -109,7 +110,7 @@ class RecordingBackend(EvmBackend):
 
     def __init__(self, listener: Listener, opened: Opened, *args: Any) -> None:
         """`listener` gets a call and its receipt (None when the contract refused); `opened` gets
-        the engine and the token when the engine is there."""
+        the engine and the token when the engine is there, and a reader where the chain has one."""
         super().__init__(*args)
         self.listener = listener
         self.opened = opened
@@ -129,7 +130,7 @@ class RecordingBackend(EvmBackend):
             self._token = contract
         elif artifact.name == "MarginEngine" and self._token is not None:
             parts = [self.artifact(name) for name in KINDS["engine"]]
-            self.opened(self.at(contract.address, *parts), self._token)
+            self.opened(self.at(contract.address, *parts), self._token, None)
         return contract
 
     def transact(

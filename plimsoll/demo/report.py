@@ -302,10 +302,15 @@ def _worst(outcome: Outcome) -> go.Figure:
         for kind, (label, colour, symbol) in KINDS.items():
             mine = [x for x in outcome.liquidations if x.account == account and x.kind == kind]
             mine = [one for one in mine if one.time in at]
+            moments: list[datetime | None] = [*_times([one.time for one in mine])]
+            heights: list[float | None] = [
+                float(outcome.equity[at[one.time], column]) for one in mine
+            ]
+            if not mine:  # an empty series would have no place in the legend
+                moments, heights = [None], [None]
             figure.add_scatter(
-                # an empty series would have no place in the legend
-                x=_times([one.time for one in mine]) or [None],
-                y=[float(outcome.equity[at[one.time], column]) for one in mine] or [None],
+                x=moments,
+                y=heights,
                 name=label,
                 legendgroup=label,
                 showlegend=place == 0,

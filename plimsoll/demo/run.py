@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from plimsoll.demo.audit import Auditor, Liquidation
-from plimsoll.demo.books import EngineReader, Marked
+from plimsoll.demo.books import EngineReader, Marked, Reader
 from plimsoll.demo.makers import Maker, Quotes
 from plimsoll.demo.margins import Margins, arrays, near
 from plimsoll.demo.setting import DECIMALS, Floats, Setting, setting_for
@@ -93,7 +93,7 @@ class Outcome:
     orders: int
     missed: int  # accounts that the keeper found and the estimate had not
     left: int  # accounts in trouble for which nothing could be done in a step, over all steps
-    deposits: int = 0  # WAD, of all accounts together
+    token_balance: int  # WAD, of the engine at the end
     liquidations: list[Liquidation] = field(default_factory=list)
 
 
@@ -152,7 +152,7 @@ class _Demo:
         self.fund_start = 0
         self.missed = 0
         self.left = 0
-        self.deposits = 0
+        self.token_balance = 0
         steps = len(path.steps)
         self.equity = np.zeros((steps, options.accounts))
         self.maintenance = np.zeros((steps, options.accounts))
@@ -174,9 +174,9 @@ class _Demo:
         self._people()
         self.fund_start = self.auditor.begin()
 
-    def _watch(self, engine: Contract, token: Contract) -> None:
-        reader = EngineReader(engine, token, 10 ** (18 - DECIMALS))
-        self.auditor.watch(reader, range(len(self.path.markets)))
+    def _watch(self, engine: Contract, token: Contract, reader: Reader | None) -> None:
+        found = reader or EngineReader(engine, token, 10 ** (18 - DECIMALS))
+        self.auditor.watch(found, range(len(self.path.markets)))
 
     def _people(self) -> None:
         count = max(LEAST_MAKERS, self.options.accounts // ACCOUNTS_PER_MAKER)
@@ -273,7 +273,6 @@ class _Demo:
     def _deposit(self, signer: Any, account: int, quote_units: int) -> None:
         if quote_units > 0:
             self.p.deposit(account, quote_units * _UNIT, sender=signer)
-            self.deposits += quote_units * WAD
 
     def _trade(self, signer: Any, account: int, market: int, size: int) -> None:
         """Fill makers' orders, the best price first, until `size` (WAD, signed) is done."""
@@ -378,6 +377,7 @@ class _Demo:
                     self._withdraw(account, units)
         self.stage.sync()
         self.marked = self.auditor.end_of_step(prices, full=True)
+        self.token_balance = self.books.reader.token_balance()
         self._sample(len(self.path.steps) - 1, self.path.steps[-1], prices)
 
     def _owners(self) -> dict[int, Any]:
@@ -413,6 +413,6 @@ class _Demo:
             orders=self.quotes.per_step * len(self.path.steps),
             missed=self.missed,
             left=self.left,
-            deposits=self.deposits,
+            token_balance=self.token_balance,
             liquidations=self.auditor.liquidations,
         )

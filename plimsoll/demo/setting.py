@@ -76,8 +76,9 @@ def setting_for(path: PricePath) -> Setting:
         highest = max(step.prices[number] for step in path.steps)
         if not LEAST_PRICE <= lowest <= highest <= MOST_PRICE:
             raise PriceError(
-                f"{name} goes from {lowest / TICK:g} to {highest / TICK:g}; the demo's markets hold "
-                f"{LEAST_PRICE / TICK:g} to {MOST_PRICE / TICK:g}, so price a larger or smaller unit"
+                f"{name} goes from {lowest / TICK:g} to {highest / TICK:g}; a market of the demo "
+                f"holds {LEAST_PRICE / TICK:g} to {MOST_PRICE / TICK:g}: price a larger or smaller "
+                "unit"
             )
     sigmas = [_sigma(path, market) for market in range(len(path.markets))]
     rho = _correlations(path)

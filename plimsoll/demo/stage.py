@@ -24,6 +24,10 @@ POLICIES = {
 World = tuple[int, int, Mapping[int, tuple[int | None, int]]]
 
 
+class StageError(Exception):
+    """The chain, or what runs beside it, does not do its part. The message says what to do next."""
+
+
 class Stage(ABC):
     """A chain with people on it."""
 

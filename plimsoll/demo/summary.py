@@ -70,7 +70,7 @@ def summary(outcome: Outcome) -> dict[str, Any]:
         "identity_violations": auditor.identity_violations,
         "reference_mismatches": auditor.reference_mismatches,
         "details": auditor.details,
-        "token_balance": amount(books.reader.token_balance()),
+        "token_balance": amount(outcome.token_balance),
         "sum_cash": amount(sum(state.cash for state in books.accounts.values())),
         "sum_backing": amount(sum(book.cash for book in books.markets.values())),
         "seconds": round(outcome.seconds, 2),

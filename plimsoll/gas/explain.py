@@ -27,7 +27,8 @@ BASE = 21_000
 _ZERO, _NONZERO = 4, 16
 _COLD_SLOT, _WARM, _COLD_ACCOUNT = 2_100, 100, 2_600
 _CALLS = ("CALL", "STATICCALL", "DELEGATECALL", "CALLCODE")
-_PRECOMPILES = 16
+_LOOKS = ("EXTCODESIZE", "EXTCODEHASH", "EXTCODECOPY", "BALANCE")
+_PRECOMPILES = {1: "ecrecover", 2: "sha256", 3: "ripemd160", 4: "identity"}
 _REFUND_SHARE = 5
 
 #: the kinds of lines, in the order they are printed
@@ -190,6 +191,8 @@ class _Reader:
                 self._load(step, self._cost[at])
             elif operation == "SSTORE":
                 self._store(step, self._cost[at])
+            elif operation in _LOOKS and self._cost[at] == _COLD_ACCOUNT:
+                self._look(step)
             elif operation.startswith("LOG"):
                 self._log(step, self._cost[at])
             else:
@@ -208,22 +211,26 @@ class _Reader:
     def _execution(self, gas: int) -> None:
         self._ledger.add("execution", self._words.contract(self._frames[-1].code), gas)
 
+    def _look(self, step: Step) -> None:
+        target = _address(step["stack"][-1])
+        self._reached.add(target)
+        self._ledger.add("cold accounts", self._words.contract(target), _COLD_ACCOUNT)
+
     def _call(self, at: int, step: Step, after: int | None) -> None:
         if after is None:
             raise RowError("a call that nothing follows: the row's transaction reverted")
-        stack = step["stack"]
-        target = str(to_checksum_address(int(stack[-2], 16).to_bytes(20, "big")))
+        number = int(step["stack"][-2], 16)
+        target = _address(step["stack"][-2])
         own = self._gas[at] - self._gas[after]
         if self._steps[at + 1]["depth"] > step["depth"]:
             own -= self._gas[at + 1] - (self._gas[after - 1] - self._cost[after - 1])
             here = self._frames[-1]
             kept = here.storage if step["op"] == "DELEGATECALL" else target
             self._frames.append(_Frame(target, kept))
-        elif int(stack[-2], 16) < _PRECOMPILES:
-            name = {1: "ecrecover", 2: "sha256", 4: "identity"}.get(int(stack[-2], 16), "other")
-            self._ledger.add("precompiles", name, own - _WARM)
+        elif number in _PRECOMPILES:
+            self._ledger.add("precompiles", _PRECOMPILES[number], own - _WARM)
             own = _WARM
-        if target not in self._reached and int(stack[-2], 16) >= _PRECOMPILES:
+        if target not in self._reached and number not in _PRECOMPILES:
             self._reached.add(target)
             self._ledger.add("cold accounts", self._words.contract(target), _COLD_ACCOUNT)
             own -= _COLD_ACCOUNT
@@ -252,3 +259,7 @@ class _Reader:
         if step["op"] != name:
             name = self._words.event(int(step["stack"][-3], 16))
         self._ledger.add("logs", name, gas)
+
+
+def _address(word: str) -> str:
+    return str(to_checksum_address((int(word, 16) % 2**160).to_bytes(20, "big")))

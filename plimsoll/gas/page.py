@@ -29,9 +29,9 @@ _SETTING = f"""
     Gas is receipt `gasUsed` on Anvil {VERSION} at hardfork {HARDFORK}: the 21,000 base, the
     calldata and the refunds are in it. One transaction a block, 12 s apart, base fee 1 gwei; a
     minimal ERC-20 with infinite allowance; a Chainlink-shaped feed (proxy and aggregator, four
-    slots read). Keys, salts and times are fixed, so that every run gives the same numbers. Unless a row says so,
-    accounts trade in one market, the price has moved since they last did, and others hold positions
-    on both sides. Funding is not built yet.
+    slots read). Keys, salts and times are fixed, so that every run gives the same numbers. Unless
+    a row says so, accounts trade in one market, the price has moved since they last did, and others
+    hold positions on both sides. Funding is not built yet.
 """
 _SOURCES = """
     dYdX Perpetual v1 is `87f2263` with real oracle and funding, Derive v2 `7736900`, Perennial v2

@@ -99,8 +99,9 @@ def _decimal(value: Any) -> Decimal:
 
 
 def _human(units: int, places: int) -> str:
-    text = f"{Decimal(units).scaleb(-places):f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text
+    whole, part = divmod(units, 10**places)
+    text = f"{whole}.{part:0{places}d}".rstrip("0") if part else str(whole)
+    return f"-{_human(-units, places)}" if units < 0 else text
 
 
 def _address(value: str) -> str:
@@ -301,12 +302,12 @@ class Market(_Model):
                 f"{_human(1 << self.ceiling, 18)}: raise feed.ceiling or lower config.oi_cap"
             )
         if not self.config.reduce_only:
-            open_interest = self.config.units("oi_cap") * price // WAD
-            limit = self.risk.units("share") * self.risk.units("depth") * (WAD // UNIT)
-            if open_interest > limit:
+            worth = self.config.units("oi_cap") * price
+            limit = self.risk.units("share") * self.risk.units("depth") * (WAD * WAD // UNIT)
+            if worth > limit:
                 return (
-                    f"config.oi_cap is worth {_human(open_interest, 18)} at this price, above "
-                    f"risk.share * risk.depth {_human(limit, 18)} (MRG-6): lower it or raise those"
+                    f"config.oi_cap is worth {_human(worth, 36)} at this price, above "
+                    f"risk.share * risk.depth {_human(limit, 36)} (MRG-6): lower it or raise those"
                 )
         return None
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -30,12 +29,6 @@ WAD = 10**18
 UNITS = 10**6
 OWNER = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"
 
-_spec = importlib.util.spec_from_file_location("nodes", Path(__file__).with_name("conftest.py"))
-assert _spec is not None
-assert _spec.loader is not None
-nodes = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(nodes)
-
 
 @pytest.fixture(scope="module")
 def plan() -> Plan:
@@ -60,28 +53,28 @@ def _ape(choice: str, evm_version: str = "cancun", **settings: Any) -> Iterator[
 
 
 @contextlib.contextmanager
-def _anvil() -> Iterator[Backend]:
-    port = nodes.free_port()
-    command = (nodes.node_binary("anvil"), "--host", "127.0.0.1", "--port", str(port), "--silent")
-    with (
-        nodes.running(*command, port=port) as url,
-        _ape("ethereum:local:foundry", host=url) as backend,
-    ):
+def _in_process(nodes: Any) -> Iterator[Backend]:
+    yield EvmBackend()
+
+
+@contextlib.contextmanager
+def _ape_test(nodes: Any) -> Iterator[Backend]:
+    with _ape("ethereum:local:test") as backend:
         yield backend
 
 
 @contextlib.contextmanager
-def _ganache() -> Iterator[Backend]:
+def _anvil(nodes: Any) -> Iterator[Backend]:
+    with nodes.anvil() as url, _ape("ethereum:local:foundry", host=url) as backend:
+        yield backend
+
+
+@contextlib.contextmanager
+def _ganache(nodes: Any) -> Iterator[Backend]:
     """Ganache knows no rules after shanghai; to ape it is a node like any other, chain 1337."""
-    port = nodes.free_port()
-    command = (
-        nodes.node_binary("ganache"),
-        *("--wallet.mnemonic", nodes.MNEMONIC, "--chain.chainId", "1337"),
-        *("--server.host", "127.0.0.1", "--server.port", str(port), "--logging.quiet"),
-    )
     with (
         pytest.MonkeyPatch.context() as patch,
-        nodes.running(*command, port=port, seconds=60) as url,
+        nodes.ganache(1_337) as url,
         _ape(f"ethereum:local:{url}", "shanghai") as backend,
     ):
         # ape traces every transaction for its debug logs; a trace takes Ganache 15 seconds
@@ -89,28 +82,17 @@ def _ganache() -> Iterator[Backend]:
         yield backend
 
 
-ROUTES = {
-    "in-process": contextlib.nullcontext,
-    "anvil": _anvil,
-    "ape-test": lambda: _ape("ethereum:local:test"),
-    "ganache": _ganache,
-}
-
-
 @pytest.fixture(
     scope="module",
     params=[
-        "in-process",
-        pytest.param("anvil", marks=pytest.mark.anvil),
-        "ape-test",
-        pytest.param("ganache", marks=[pytest.mark.anvil, pytest.mark.slow]),
+        pytest.param(_in_process, id="in-process"),
+        pytest.param(_ape_test, id="ape-test"),
+        pytest.param(_anvil, id="anvil", marks=pytest.mark.anvil),
+        pytest.param(_ganache, id="ganache", marks=[pytest.mark.anvil, pytest.mark.slow]),
     ],
 )
-def backend(request: pytest.FixtureRequest) -> Iterator[Backend]:
-    if request.param == "in-process":
-        yield EvmBackend()
-        return
-    with ROUTES[request.param]() as found:
+def backend(request: pytest.FixtureRequest, nodes: Any) -> Iterator[Backend]:
+    with request.param(nodes) as found:
         yield found
 
 

@@ -196,7 +196,7 @@ def test_resolve_default_claims_pro_rata(world: World, maker: Party, keeper: Par
     """Each market gets its part of the claims, whichever is resolved first.
 
     Cash 298.5 + 0.001 of a claim of 120; arrears 400 in market 0, 100 in 2. After settlement
-    a0 = 400 - 4/5 of 298.501 = 161.1992, a2 = 40.2998; of the claim 119.999 goes 4/5, then the rest.
+    a0 = 400 - 4/5 of 298.501 = 161.1992, a2 = 40.2998; of the claim 4/5 goes, then the rest.
     """
     trader = world.party("trader", 300)
     for market in range(3):
