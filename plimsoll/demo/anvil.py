@@ -21,7 +21,6 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Sequence
-from decimal import Decimal
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
@@ -42,6 +41,8 @@ from plimsoll.replay import AccountState, Call, MarketState, is_known
 OWNER = "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266"
 #: The keeper is this account of the mnemonic.
 KEEPER = 5
+#: And this one publishes prices.
+PUBLISHER = 6
 
 #: How long the node may take to listen and the keeper to have looked at the latest block, seconds.
 START, PATIENCE = 30.0, 60.0
@@ -331,6 +332,7 @@ class Anvil(Stage):
         self._quotes: Quotes
         self._keeper: KeeperProcess
         self._folder: Path
+        self._publisher = ""
         self._url = ""
 
     def open(self, setting: Setting, time: int, listener: Listener, opened: Opened) -> Plimsoll:
@@ -342,6 +344,7 @@ class Anvil(Stage):
         port = self._start_node(time)
         self._rpc = Rpc(port)
         self._rpc("anvil_setBlockTimestampInterval", 1)
+        self._publisher = self._rpc("eth_accounts")[PUBLISHER]
         self._stack.enter_context(network("ethereum:local:foundry", self._url))
         self.backend = ApeBackend()
         if self.backend.deployer.address != self.owner:
@@ -409,10 +412,14 @@ class Anvil(Stage):
         self._rpc("anvil_setNextBlockBaseFeePerGas", hex(basefee))
         if not any(step.updated):
             self._rpc("evm_mine")
+        # anybody may set these feeds, and the node signs for its own accounts
         for name, price, new in zip(self.p.markets, step.prices, step.updated, strict=True):
-            if new:
-                self.p.set_price(name, Decimal(price) / TICK)
-        self.sync()
+            feed = self.p.markets[name].aggregator
+            if new and feed is not None:
+                answer = price * 10 ** self.p.markets[name].feed_decimals // TICK
+                data = "0x" + feed.methods["set_answer"].encode(answer).hex()
+                request = {"from": self._publisher, "to": feed.address, "data": data}
+                self._rpc("eth_sendTransaction", request)
 
     def world(self) -> World:
         """Return time, base fee and answers."""
@@ -434,6 +441,12 @@ class Anvil(Stage):
     def sync(self) -> None:
         """Read the blocks since the last time."""
         self._follower.catch_up()
+
+    def again(self) -> bool:
+        """Wait a moment and read the blocks that have come; the keeper may be at work."""
+        time.sleep(0.2)
+        self.sync()
+        return True
 
     def _now(self) -> int:
         return int(self._rpc("eth_getBlockByNumber", "latest", False)["timestamp"], 16)

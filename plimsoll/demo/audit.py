@@ -6,7 +6,7 @@ The model gets calls, times and prices. What the contracts say goes into `Books`
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from plimsoll.demo.books import Books, Marked, Reader
@@ -192,63 +192,64 @@ class Auditor:
         self._looked = self.tally.calls, books.evaluate(prices)
         return self._looked[1][0]
 
-    def end_of_step(self, prices: Sequence[int], *, full: bool) -> dict[int, Marked]:
+    def end_of_step(
+        self, prices: Sequence[int], *, full: bool, again: Callable[[], bool] = lambda: False
+    ) -> dict[int, Marked]:
         """Compare what the step touched (`full`: everything) and check the identities.
 
-        Returns all accounts marked at `prices` (WAD by market).
+        Returns all accounts marked at `prices` (WAD by market). Where somebody else may be sending
+        at the same time, `again` says whether what was read may be half of a block, and to read
+        once more; it has brought this auditor up to date then.
         """
-        books = self._opened()
-        if full:
-            known = set(books.accounts)
-            books.read(self._accounts - known, ())
-            for account in self._strays(books):
-                self._mismatch(f"account {account_text(account)} changed without an event")
-            accounts = set(books.accounts) | set(self.model.accounts)
-        else:
-            if self._looked is None or self._looked[0] != self.tally.calls:
-                books.read(self._accounts, books.markets)
-            accounts = self._accounts
-        for account in sorted(accounts):
-            self._compare_account(account)
-        for market in books.markets:
-            self._compare_market(market)
+        while True:
+            marked, different, wrong = self._examine(prices, full=full)
+            if not (different or wrong) or not again():
+                break
+        for text in different:
+            self._mismatch(text)
+        self.identity_violations += len(wrong)
+        self._keep(f"identity: {text}" for text in wrong)
+        self.identity_checks += self._opened().checks + full
         self._accounts = {FUND, TREASURY}
         self._markets = set()
-        self.identity_checks += books.checks
-        # nothing was called since the last look: it has seen what there is to see
-        fresh = not full and self._looked is not None and self._looked[0] == self.tally.calls
-        marked, wrong = self._looked[1] if fresh and self._looked else books.evaluate(prices)
         self._looked = None
-        self._violations(wrong)
-        if full:
-            self.identity_checks += 1
-            self._violations([f"model: {text}" for text in self.model.identities()])
         return marked
+
+    def _examine(
+        self, prices: Sequence[int], *, full: bool
+    ) -> tuple[dict[int, Marked], list[str], list[str]]:
+        """Return all accounts marked, what differs, and what is broken of LED-5."""
+        books = self._opened()
+        different: list[str] = []
+        # nothing was called since the last look: it has seen what there is to see
+        looked = self._looked if self._looked and self._looked[0] == self.tally.calls else None
+        if full:
+            looked = None
+            books.read(self._accounts - set(books.accounts), ())
+            strays = [who for who in books.read_all() if who not in self._accounts]
+            different += [f"account {account_text(who)} changed without an event" for who in strays]
+            accounts = set(books.accounts) | set(self.model.accounts)
+        else:
+            if looked is None:
+                books.read(self._accounts, books.markets)
+            accounts = self._accounts
+        books.read([who for who in accounts if who not in books.accounts], ())
+        for who in sorted(accounts):
+            state = books.accounts[who]
+            for text in account_differences(state, model_account(self.model, who)):
+                different.append(f"account {account_text(who)}: {text}")
+        for market, book in books.markets.items():
+            for text in market_differences(book, model_market(self.model, market)):
+                different.append(f"market {market}: {text}")
+        marked, wrong = looked[1] if looked else books.evaluate(prices)
+        if full:
+            wrong = [*wrong, *(f"model: {text}" for text in self.model.identities())]
+        return marked, different, wrong
 
     def _opened(self) -> Books:
         if self.books is None:
             raise RuntimeError("watch() comes first")
         return self.books
-
-    def _strays(self, books: Books) -> list[int]:
-        return [who for who in books.read_all() if who not in self._accounts]
-
-    def _violations(self, wrong: Sequence[str]) -> None:
-        self.identity_violations += len(wrong)
-        self._keep(f"identity: {text}" for text in wrong)
-
-    def _compare_account(self, account: int) -> None:
-        books = self._opened()
-        if account not in books.accounts:
-            books.read([account], ())
-        chain, model = books.accounts[account], model_account(self.model, account)
-        for text in account_differences(chain, model):
-            self._mismatch(f"account {account_text(account)}: {text}")
-
-    def _compare_market(self, market: int) -> None:
-        chain, model = self._opened().markets[market], model_market(self.model, market)
-        for text in market_differences(chain, model):
-            self._mismatch(f"market {market}: {text}")
 
     def _mismatch(self, text: str) -> None:
         self.reference_mismatches += 1

@@ -14,8 +14,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from plimsoll.demo.audit import Auditor
 from plimsoll.prices import PriceError, PricePath, load, parse_time
 
-#: Network -> how many accounts there are when nobody says.
-ACCOUNTS = {"in-process": 100, "anvil": 40}
+#: Network -> how many accounts there are when nobody says, and about how many fills.
+SIZES = {"in-process": (100, 1_500), "anvil": (40, 600)}
 
 
 class _Moment(click.ParamType):
@@ -84,7 +84,7 @@ class _PriceFile(click.ParamType):
     "--network",
     default="in-process",
     show_default=True,
-    type=click.Choice(list(ACCOUNTS)),
+    type=click.Choice(list(SIZES)),
     help="Where it runs; anvil needs the npm packages (`make setup`).",
 )
 def command(
@@ -114,9 +114,8 @@ def command(
     console = Console()
     try:
         path = load(_by_name(files), start=start, end=end)
-        if accounts is None:
-            accounts = ACCOUNTS[network]
-        options = Options(accounts=accounts, seed=seed, trace=trace)
+        some, fills = SIZES[network]
+        options = Options(some if accounts is None else accounts, seed, trace, fills)
         stage = _stage(network)
         with _Bar(console, path) as bar:
             outcome = run(path, options, stage, bar.update)

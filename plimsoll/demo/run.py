@@ -36,8 +36,6 @@ LEAST_MAKERS = 3
 LEAST_ACCOUNTS = 12
 MOST_ACCOUNTS = 2_000
 
-#: About so many fills make a story; a long path has more.
-FILLS = 1_500
 #: A full comparison reads about this many accounts over a whole run.
 FULL_READS = 12_000
 #: The keeper looks at all accounts this often over a run; at those near their margin always.
@@ -60,6 +58,7 @@ class Options:
     accounts: int = 100
     seed: int = 1
     trace: Path | None = None
+    fills: int = 1_500  # about so many make a story; a long path has more
 
 
 @dataclass(frozen=True)
@@ -191,11 +190,13 @@ class _Demo:
         ]
         self.quotes = Quotes(makers, self.setting, self.p.sign)
         steps = len(self.path.steps)
-        rate = min(6.0, max(0.8, FILLS / 2 / steps))
+        rate = min(6.0, max(0.4, self.options.fills / 2 / steps))
         self.mind = Mind(self.random, self.setting, rate, steps)
         for trader in self.mind.recruit(traders):
             self.names[trader.account] += f" ({trader.style})"
-        self.keeper_signer = keeper
+        # what the keeper has taken over is sold by somebody it has approved, with a key of his own
+        self.desk = self.stage.person("keeper's desk")
+        self.p.set_operator(self.desk, sender=keeper)
         self.stage.hire(keeper, self.quotes)
 
     def _join(self, name: str, cash: int) -> tuple[Any, int]:
@@ -222,7 +223,7 @@ class _Demo:
         before = self.path.steps[max(0, number - 1)]
         basefee = int(10**9 * self.random.uniform(5, 60))
         self.stage.move(step, basefee)
-        self.auditor.set_world(*self.stage.world())
+        self._sync()
         prices = [price * 10**10 for price in step.prices]
         inventory = {who: self._notionals(who, prices) for who in self.quotes.accounts}
         self.quotes.renew(prices, [p * 10**10 for p in before.prices], step.time, inventory)
@@ -243,6 +244,24 @@ class _Demo:
         """Signed notionals in quote units."""
         sizes = self.books.marked(account, prices).sizes
         return {market: size * prices[market] / WAD / WAD for market, size in sizes.items()}
+
+    def _sync(self) -> None:
+        """Let the auditor know what others have sent, and what time it is."""
+        self.stage.sync()
+        self.auditor.set_world(*self.stage.world())
+
+    def _check(self, prices: Sequence[int], *, full: bool) -> dict[int, Marked]:
+        tries = 5
+
+        def again() -> bool:
+            nonlocal tries
+            tries -= 1
+            repeat = tries > 0 and self.stage.again()
+            if repeat:
+                self.auditor.set_world(*self.stage.world())
+            return repeat
+
+        return self.auditor.end_of_step(prices, full=full, again=again)
 
     def _act(self, trader: Trader, prices: Sequence[int], *, hit: bool = False) -> None:
         now = self.books.marked(trader.account, prices)
@@ -303,13 +322,13 @@ class _Demo:
         return True
 
     def _unload(self) -> None:
-        """The keeper trades away what it has taken over, as far as the quotes reach."""
+        """The keeper's desk trades away what it has taken over, as far as the quotes reach."""
         state = self.books.accounts.get(self.keeper)
         if state is None:
             return
         for market, leg in sorted(state.legs.items()):
             if leg.size:
-                self._trade(self.keeper_signer, self.keeper, market, -leg.size)
+                self._trade(self.desk, self.keeper, market, -leg.size)
 
     # ---- keeper ----------------------------------------------------------------------------------
 
@@ -319,7 +338,7 @@ class _Demo:
         everybody = number % self.round_every == 0
         seen: set[int] = set()
         for turn in range(3):
-            self.stage.sync()
+            self._sync()
             self.marked = self.auditor.look(prices)
             equity, notionals = arrays(self.marked, self.ids, prices)
             maintenance = self.margins.maintenance(notionals)
@@ -341,9 +360,9 @@ class _Demo:
 
     def _record(self, number: int, step: Step, prices: Sequence[int]) -> None:
         last = number == len(self.path.steps) - 1
-        self.stage.sync()
+        self._sync()
         full = last or number % self.full_every == self.full_every - 1
-        self.marked = self.auditor.end_of_step(prices, full=full)
+        self.marked = self._check(prices, full=full)
         if last or number % self.sample_every == 0:
             self._sample(number, step, prices)
 
@@ -375,8 +394,8 @@ class _Demo:
                 units = self.books.reader.cash(account) // self.p.scale
                 if units:
                     self._withdraw(account, units)
-        self.stage.sync()
-        self.marked = self.auditor.end_of_step(prices, full=True)
+        self._sync()
+        self.marked = self._check(prices, full=True)
         self.token_balance = self.books.reader.token_balance()
         self._sample(len(self.path.steps) - 1, self.path.steps[-1], prices)
 

@@ -64,6 +64,10 @@ class Stage(ABC):
     def sync(self) -> None:
         """Bring the listener up to date with what others have sent."""
 
+    def again(self) -> bool:
+        """Whether what was read may be half of a block that others made; then it has synced."""
+        return False
+
     @abstractmethod
     def close(self) -> None:
         """Stop what was started."""

@@ -64,8 +64,8 @@ class Scenario:
         "withdraw": 5,
         "touch": 2,
         "settle": 6,
-        "takeover": 14,
-        "takeover_by_order": 12,
+        "takeover": 18,
+        "takeover_by_order": 16,
         "resolve": 18,
         "cover": 4,
         "fund": 5,
@@ -118,8 +118,8 @@ class Scenario:
         for event in outcome.receipt.logs:
             if event.name == "BookEnded":
                 self.done["book ended"] += 1
-            elif event.name == "TakenOver" and event.to_fund == 0:
-                self.done["takeover without a penalty"] += 1
+            elif event.name == "TakenOver" and event.to_worker == 0:
+                self.done["takeover without a reward"] += 1
             elif event.name == "Resolved":
                 for what in ("covered", "paid", "claims", "charged", "to_shortfall", "reward"):
                     if event.args[what]:
@@ -381,7 +381,7 @@ class Scenario:
         """A slice: a part, the whole, what leaves the least, the most that is allowed, nonsense."""
         kind, whole = choice.number(0, 11), abs(size)
         if kind < 5:
-            return whole * choice.pick((1, 5, 10, 30, 50, 80)) // 100
+            return whole * choice.pick((1, 3, 10, 20, 50, 80)) // 100
         if kind < 7:
             return whole
         if kind < 9:
@@ -497,7 +497,7 @@ class Scenario:
 
     def administer(self, choice: Choice) -> None:
         """A market only reduces or trades again; other fees, another allowance, other risk."""
-        market, kind = self._market(choice), choice.number(0, 5)
+        market, kind = self._market(choice), choice.number(0, 6)
         rules = self.model.markets[market].rules
         listing = self.twin.world.listings[market]
         if kind < 3:
@@ -505,6 +505,9 @@ class Scenario:
             changed = replace(rules, reduce_only=not rules.reduce_only and choice.number(0, 1) == 0)
         elif kind == 3:
             changed = replace(rules, maker_fee=choice.pick((0, 37)), taker_fee=choice.pick((0, 99)))
+        elif kind == 6:
+            cap = listing.config.oi_cap * choice.pick((3, 4, 5)) // 4
+            changed = replace(rules, oi_cap=min(cap, 2**96 - 1))
         elif kind == 4:
             cap = choice.pick((0, listing.allowance // 2, listing.allowance))
             self._count("set allowance", self.twin.set_allowance(market, cap))

@@ -7,6 +7,7 @@ LED-5 on the chain's numbers alone. The model never gets a number that came out 
 
 from __future__ import annotations
 
+import copy
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from plimsoll.protocol.orders import Domain
 from plimsoll.protocol.orders import Order as SignableOrder
 from plimsoll.reference import Config, Model, Order, Refused, Reward, Risk
 from plimsoll.reference.numbers import CANCELLED, FUND, TREASURY, WAD
+from tests.utils.follower import Follower
 
 NO_SIGNATURE = bytes(65)
 ENGINE_ROOTS = ("MarginEngine", "MarginEngineExt", "MarginEngineAdmin")
@@ -110,9 +112,11 @@ class Twin:
         contracts_dir: Path | None = None,
         artifacts: Callable[[str], Any] | None = None,
         fork: str = "CANCUN",
+        follow: bool = False,
     ) -> None:
         """Deploy. `artifacts` gives the compiled root of a name; by default those of
-        `contracts_dir`, by default the project's own."""
+        `contracts_dir`, by default the project's own. With `follow`, what the events tell is
+        compared with the storage as well."""
         self.world = world
         self.count = len(world.listings)
         self._load = artifacts or (lambda name: load(name, fork.lower(), contracts_dir))
@@ -128,6 +132,7 @@ class Twin:
         self._markets: dict[int, tuple[tuple[int, ...], Any]] = {}
         self._closing: dict[tuple[int, int, bool], int] = {}
         self._digests: dict[Order, bytes] = {}
+        self.follow = follow
         self._deploy()
         self._base = self._remember()
 
@@ -150,6 +155,7 @@ class Twin:
         root = create("MarginEngine", self.oracle, self.risk, extension)
         self.engine = chain.at(root.address, *[self._load(name) for name in ENGINE_ROOTS])
         self.fund = create("InsuranceFund", self.engine, "Fund", "FND")
+        self.follower = Follower(self.engine.address)
         self.domain = Domain(chain.chain_id, self.engine.address)
         layout = self._load("MarginEngine").layout["storage_layout"]["ledger"]
         self._at = {name: entry["slot"] for name, entry in layout.items()}
@@ -184,6 +190,7 @@ class Twin:
             self.chain.snapshot(),
             self.model.copy(),
             dict(self._actors),
+            copy.deepcopy(self.follower),
             list(self.accounts),
             list(self.holders),
             dict(self._wallets),
@@ -192,8 +199,8 @@ class Twin:
 
     def restart(self) -> None:
         """Go back to the state after the set-up; counters go on."""
-        snapshot, self.model, self._actors, self.accounts, self.holders, *kept = self._base
-        self._wallets, self._markets = kept
+        snapshot, self.model, self._actors, self.follower, *kept = self._base
+        self.accounts, self.holders, self._wallets, self._markets = kept
         self.chain.revert(snapshot)
         self._closing.clear()
         self._digests.clear()
@@ -613,6 +620,9 @@ class Twin:
             wrong.append(f"the contract took it, the model refused it ({model_reason})")
         elif receipt is not None and value is not None and receipt.value != value:
             wrong.append(f"the contract returned {receipt.value}, the model {value}")
+        if self.follow and receipt is not None:
+            self.follower.take(receipt)
+            wrong += self._events()
         if name.startswith("fund_") or name == "set_fund":
             wrong += self._shares()
         if name == "cancel_below":
@@ -756,6 +766,44 @@ class Twin:
             for what, (here, there) in pairs.items()
             if here != there
         ]
+
+    def _events(self) -> list[str]:
+        """What an indexer would have wrong."""
+        seen, wrong = self.follower, []
+        pairs: dict[str, tuple[Any, Any]] = {}
+        for account in self.accounts:
+            wallet, *legs = self._words(account)
+            house = FUND if account == TREASURY else account
+            pairs[f"wallet of {account}"] = (seen.wallets.get(house, 0), wallet)
+            for market in range(self.count if account != TREASURY else 0):
+                words = (legs[2 * market], legs[2 * market + 1])
+                pairs[f"leg {market} of {account}"] = (
+                    seen.legs.get((account, market), (0, 0)),
+                    words,
+                )
+        read, where, at = self.chain._evm.storage, self.engine.address, self._at
+        for market in range(self.count):
+            first = at["books"] + 4 * market
+            told = (
+                seen.sides.get((market, True), 0),
+                seen.sides.get((market, False), 0),
+                seen.books.get(market, 0),
+                seen.configs.get(market, 0),
+                seen.shortfalls.get(market, 0),
+                seen.allowances.get(market, 0),
+            )
+            kept = (
+                *[read(where, first + i) for i in range(4)],
+                read(where, at["shortfalls"] + market),
+                read(where, at["allowances"] + market),
+            )
+            pairs[f"market {market}"] = (told, kept)
+        for key, k in seen.closing.items():
+            pairs[f"closing K {key}"] = (k, self._closing_k(*key))
+        for what, (here, there) in pairs.items():
+            if here != there:
+                wrong.append(f"by the events {what} is {here}, in storage {there}")
+        return wrong
 
     def _filled(self, order: Order) -> list[str]:
         here = self.engine.filled(self.digest(order))

@@ -215,6 +215,7 @@ class World:
     prices: tuple[int | str, ...] = ()  # of the markets in order; 100 where there is none
     risks: dict[int, tuple[int, ...]] = field(default_factory=dict)
     configs: dict[int, Config] = field(default_factory=dict)
+    ceilings: dict[int, int] = field(default_factory=dict)  # bits; 78 where there is none
     allowance: int = ALLOWANCE
     chain: Chain = field(default_factory=Chain)
     salt: int = 0
@@ -287,7 +288,10 @@ class World:
         answer = int(Fraction(price) * 10**8)
         self.feeds.append(self.chain.deploy(self.load("MockAggregator"), 8, answer))
         self.proxies.append(self.chain.deploy(self.load("FeedProxy"), self.feeds[-1]))
-        self.oracle.set_feed(market, self.proxies[-1], heartbeat, 10**10, 78, sender=self.owner)
+        ceiling = self.ceilings.get(market, 78)
+        self.oracle.set_feed(
+            market, self.proxies[-1], heartbeat, 10**10, ceiling, sender=self.owner
+        )
 
     def back(self, quote: int) -> Account:
         """The backer puts `quote` whole units into the fund."""

@@ -385,18 +385,19 @@ def test_liq_4_allowance_refills_over_a_day(world: World) -> None:
 
 
 def test_liq_5_oscillating_around_the_margin_pays_once(world: World) -> None:
-    """Ten liquidations by order of one account within an hour: one reward, of 0.3."""
-    world.engine.set_reward((wad("0.3"), 50 * WAD, 0, 0, 0, 3_600), sender=world.owner)
+    """Ten liquidations by order of one account within an hour: one reward, of 0.003."""
+    world.engine.set_reward((wad("0.003"), 50 * WAD, 0, 0, 0, 3_600), sender=world.owner)
     trader, keeper = long_at(world, 85, cash=200), world.party("keeper")
     buyer = world.party("buyer", 10_000)
+    world.trade(buyer, world.party("seller", 10_000), wad(1))
     for _ in range(10):
-        world.takeover_by_order(world.order(buyer, wad("1.5")), trader, keeper)
+        world.takeover_by_order(world.order(buyer, wad("0.1")), trader, keeper)
         world.price(0, 100)
         world.engine.settle(trader.id)
-        world.trade(trader, buyer, wad("1.5"))
+        world.trade(trader, buyer, wad("0.1"))
         world.price(0, 85)
         world.chain.mine(seconds=60)
-        assert world.cash(keeper) == wad("0.3")
+        assert world.cash(keeper) == wad("0.003")
 
 
 @pytest.mark.parametrize(

@@ -184,9 +184,7 @@ def test_orc_2_flat_accounts_need_nothing(world: World, what: str, action: str) 
     take = world.engine.withdraw
     actions: dict[str, Callable[[], object]] = {
         "deposit": lambda: world.engine.deposit(saver.id, 1, sender=donor),
-        "withdraw": lambda: world.engine.withdraw(
-            saver.id, 74_000_000, saver.key, sender=saver.key
-        ),
+        "withdraw": lambda: take(saver.id, 74_000_000, saver.key, sender=saver.key),
         "settle": lambda: world.engine.settle(saver.id),
         "touch": lambda: world.engine.touch(saver.id),
         "resolve": lambda: world.resolve(bankrupt, keeper, market=2),

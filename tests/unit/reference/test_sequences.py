@@ -199,14 +199,14 @@ def drive(new_world: Any, seed: int, steps: int) -> Driver:
     return driver
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(seed=st.integers(0, 2**32))
 def test_led_5_identities_hold_after_every_call(new_world: Any, seed: int) -> None:
     """LED-5, and atomicity: 120 random calls, both identities, OI and signs after each."""
     drive(new_world, seed, 120)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(seed=st.integers(0, 2**32), order=st.permutations(range(ACTORS + 1)))
 def test_led_3_order_of_settlement_changes_no_total(
     new_world: Any, seed: int, order: list[int]
