@@ -117,11 +117,11 @@ def test_yfi_crash_costs_the_fund_its_allowance(world: World) -> None:
 def test_yfi_attackers_together_gain_nothing_from_the_house(world: World) -> None:
     """The whole of it: half of the wallets buy from the attacker's own short, half from a maker.
 
-    At 15,000 the shorts pay, the wallets are paid and take out all that their margin leaves, which is
-    the losers' money and nobody else's. Then the price falls in steps of 2 % and whoever is bankrupt
-    is resolved: each by less than one step, so that the fund pays less than 4.9 * 300 a wallet, and
-    nobody is charged. What the attacker has beyond his stake is what the maker lost by selling at
-    9,000 what rose to 13,700, and the fund's payment, to the wei of dust.
+    At 15,000 the shorts pay, the wallets are paid and take out all that their margin leaves, which
+    is the losers' money and nobody else's. Then the price falls in steps of 2 % and whoever is
+    bankrupt is resolved: each by less than one step, so that the fund pays less than 4.9 * 300 a
+    wallet, and nobody is charged. What the attacker has beyond his stake is what the maker lost by
+    selling at 9,000 what rose to 13,700, and the fund's payment, to the wei of dust.
     """
     wallets = [world.party("attacker", CASH, index=i) for i in range(WALLETS)]
     own, maker = world.party("attacker", 10**7, index=5_000), world.party("maker", 10**7)

@@ -85,7 +85,7 @@ def test_led_5_walks_in_other_worlds(
 
 
 def test_events_tell_every_word() -> None:
-    """An indexer that reads events alone has every account, leg and market as the storage has it."""
+    """An indexer that reads events alone has every account, leg and market as in storage."""
     twin = Twin(worlds.three_markets(6), follow=True)
     scenario = Scenario(twin)
     walk(scenario, seed=4, steps=700)

@@ -152,6 +152,32 @@ def test_takeover_default_penalty_in_claims(world: World, liquidator: Party) -> 
     assert world.engine.wallet(FUND)[1] == 0b10
 
 
+def test_takeover_default_penalty_in_the_traded_legs_own_claim(
+    world: World, liquidator: Party
+) -> None:
+    """The only claim is that of the leg which is taken: it moves within the market.
+
+    Cash 154 - 1; long 10 in 0 at 105 (claim 50) and 10 in 1 at 80 (arrears 200): E = 3, MM = 5 % of
+    1850 + 2 = 94.5. Of 1 at 105 the penalty is bounded by the margin that is freed, 5.25:
+    0.8 * 3 * 5.25 / 94.5 = 0.1333...
+    """
+    trader, maker = world.party("claimant", 154), world.party("maker", 10_000)
+    for market in range(2):
+        world.trade(trader, maker, wad(10), market=market)
+    world.price(0, 105)
+    world.price(1, 80)
+    health = world.engine.health(trader.id)
+    assert (health.equity, health.maintenance) == (wad(3), wad("94.5"))
+    penalty = wad("2.4") * wad("5.25") // wad("94.5")
+    event = world.takeover(trader, wad(1), liquidator).event("TakenOver")
+    assert (event.to_worker, event.to_fund) == (penalty // 2, penalty - penalty // 2)
+    assert world.recorded(trader) == wad(50) - penalty
+    assert world.recorded(liquidator) == penalty // 2
+    assert world.recorded(FUND) == penalty - penalty // 2
+    assert (world.size(trader), world.size(liquidator)) == (wad(9), wad(1))
+    assert world.cash(liquidator) == wad(1_000)
+
+
 def test_takeover_default_penalty_without_cash_or_claims(world: World, liquidator: Party) -> None:
     """The same with the claim behind a dead feed: it cannot be assigned, so nothing is charged."""
     trader, maker = world.party("claimant", 200), world.party("maker", 10_000)
