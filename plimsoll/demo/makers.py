@@ -1,6 +1,6 @@
 """Market makers: signed orders around the oracle, new ones at every step.
 
-A quote stands half a spread from the mark and moves away as prices run: a maker that was hit by the
+A quote stands a little off the mark and moves away as prices run: a maker that was hit by the
 last step wants more for the next. Inventory pushes the quotes against itself, and beyond a limit a
 maker quotes only what reduces it. An order is written and signed when somebody asks for it, as a
 maker's server does.
@@ -20,7 +20,7 @@ from plimsoll.reference.numbers import WAD
 #: Quote units of one order.
 ORDER_NOTIONAL = 400_000
 #: Share of the last move that a quote keeps away from the mark.
-FEAR = 0.1
+FEAR = 0.05
 #: Quote units of inventory in one market at which a maker stops growing it.
 INVENTORY = 1_200_000
 #: Part of the band that a quote uses at most.

@@ -119,7 +119,7 @@ def setting_for(path: PricePath) -> Setting:
                 name=name,
                 sigma=float(sigma),
                 floor=float(plan.markets[name].risk.f),
-                spread=float(config.penalty_min) / 2,
+                spread=float(config.penalty_min) / 4,
                 band=float(config.band),
             )
         )
