@@ -65,7 +65,7 @@ demo-anvil: $(PY_STAMP) $(NPM_STAMP) ## the same story on Anvil
 test: lint gas suite ## what has to pass before a commit
 
 suite: setup
-	$(VENV)/bin/pytest -n $(WORKERS) -m "not slow"
+	$(VENV)/bin/pytest -n $(WORKERS) --dist loadfile -m "not slow"
 
 test-slow: setup ## the long campaigns
 	$(VENV)/bin/pytest -m slow

@@ -146,6 +146,15 @@ def quote(plimsoll: Plimsoll, maker: Any, size: int, price: int, **changes: Any)
     return plimsoll.sign(maker, Order(**{**fields, **changes}))
 
 
+def long_of(plimsoll: Plimsoll, maker: Any, keeper: Any) -> int:
+    """The keeper's account, with a position in BTC."""
+    account = account_id(keeper)
+    if plimsoll.engine.position(account, 0).size == 0:
+        signed = quote(plimsoll, maker, -WAD // 10, plimsoll.price("BTC")[0] // WAD)
+        plimsoll.fill(signed, account, WAD // 10, sender=keeper)
+    return account
+
+
 def identities(plimsoll: Plimsoll, accounts: list[int]) -> None:
     """LED-5: the token balance covers all cash, and each market's cash its claims."""
     cash = sum(plimsoll.wallet(account)[0] for account in [1, 2, *accounts])
@@ -234,7 +243,7 @@ REFUSALS = {
         quote(p, maker, WAD, 34_000), account_id(keeper), 2 * WAD, sender=keeper
     ),
     "liquidation: account is healthy": lambda p, maker, keeper: p.takeover(
-        account_id(keeper), "BTC", 1, account_id(keeper, 1), sender=keeper
+        long_of(p, maker, keeper), "BTC", 1, account_id(keeper, 1), sender=keeper
     ),
     "resolve: account is solvent": lambda p, maker, keeper: p.resolve(
         account_id(maker), "BTC", account_id(keeper), sender=keeper

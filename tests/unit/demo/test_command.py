@@ -7,7 +7,6 @@ import pytest
 from click.testing import CliRunner, Result
 
 from plimsoll.cli import main
-from plimsoll.demo.audit import Auditor
 
 
 def invoke(*args: str) -> Result:
@@ -50,16 +49,11 @@ def test_demo_writes_summary_trace_and_report(tmp_path: Path, bars: Path) -> Non
 def test_demo_ends_with_1_when_something_is_wrong(
     tmp_path: Path, bars: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    honest = Auditor._compare_market
-
-    def wrong(self: Auditor, market: int) -> None:
-        honest(self, market)
-        self._mismatch("planted")
-
-    monkeypatch.setattr(Auditor, "_compare_market", wrong)
+    # a rule of the model that is not the contracts'
+    monkeypatch.setattr("plimsoll.reference.trading.TREASURY_SHARE", 3 * 10**17)
     result = invoke("--prices", f"COIN={bars}", "--accounts", "12", "--out", str(tmp_path))
     assert result.exit_code == 1
-    assert "planted" in result.output
+    assert "account treasury: cash" in result.output
 
 
 @pytest.mark.parametrize(
