@@ -123,7 +123,6 @@ def _trade(b: ledger.Book, side: Side, quotes: uint256[16]) -> Done:
             refusal._because("trading: market is worn out")
         if not side.liquidator and (b.config >> 248) & REDUCE_ONLY_FLAG != 0:
             refusal._because("trading: market only reduces")
-
     if side.liquidator or (held & bit == 0 and not reduces):
         if ledger._count(held | bit) > MAX_HELD:
             refusal._because("trading: too many markets")
