@@ -124,7 +124,9 @@ def _trade(b: ledger.Book, side: Side, quotes: uint256[16]) -> Done:
         if not side.liquidator and (b.config >> 248) & REDUCE_ONLY_FLAG != 0:
             refusal._because("trading: market only reduces")
     if side.liquidator or (held & bit == 0 and not reduces):
-        if ledger._count(held | bit) > MAX_HELD:
+        # what is held afterwards: a takeover may close the liquidator's own leg while it brings claims in another
+        stays: bool = after != 0 or pnl_after != 0
+        if ledger._count((held & ~bit) | (bit if stays else 0)) > MAX_HELD:
             refusal._because("trading: too many markets")
     notional: int256 = ledger._notional(after, b.price)
     if after != 0:

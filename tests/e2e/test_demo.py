@@ -92,7 +92,6 @@ def test_may_2021(tmp_path: Path) -> None:
 
 
 @pytest.mark.anvil
-@pytest.mark.xfail(strict=False, reason="open: not yet run to its end on a quiet machine")
 @pytest.mark.skipif(
     not ANVIL.exists() or shutil.which("node") is None, reason="the npm packages are missing"
 )

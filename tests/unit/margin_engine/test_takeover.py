@@ -451,6 +451,22 @@ def test_takeover_reverts_too_many_markets_by_claims(world: World) -> None:
         world.takeover(trader, wad(2), liquidator)
 
 
+def test_takeover_counts_markets_held_afterwards(world: World) -> None:
+    """It closes the liquidator's leg in market 0 and brings a claim in market 8: eight either way."""
+    trader, maker = world.party("claimant", 200), world.party("maker", 10_000)
+    world.trade(trader, maker, wad(10))
+    world.trade(trader, maker_of(world, 8), wad(5), market=8)
+    liquidator = world.party("wide liquidator", 10_000)
+    for market in range(1, 8):
+        world.trade(liquidator, maker_of(world, market), wad(-3), market=market)
+    world.price(0, 78)
+    world.price(8, 110)
+    world.trade(liquidator, maker, wad(-2))
+    assert world.engine.wallet(liquidator.id)[1] == 0b0_1111_1111
+    world.takeover(trader, wad(2), liquidator)
+    assert world.engine.wallet(liquidator.id)[1] == 0b1_1111_1110
+
+
 def test_takeover_reverts_liquidators_leg_not_fresh(
     world: World, trader: Party, maker: Party, liquidator: Party
 ) -> None:
