@@ -452,7 +452,7 @@ def test_takeover_reverts_too_many_markets_by_claims(world: World) -> None:
 
 
 def test_takeover_counts_markets_held_afterwards(world: World) -> None:
-    """It closes the liquidator's leg in market 0 and brings a claim in market 8: eight either way."""
+    """It closes the leg in market 0 and brings a claim in market 8: eight before and after."""
     trader, maker = world.party("claimant", 200), world.party("maker", 10_000)
     world.trade(trader, maker, wad(10))
     world.trade(trader, maker_of(world, 8), wad(5), market=8)
