@@ -81,21 +81,6 @@ def takeover(account: uint256, market: uint256, size: uint256, liquidator: uint2
 
 
 @external
-def takeover_by_order(
-    order: IMarginEngine.Order, signature: Bytes[65], account: uint256, size: uint256, keeper: uint256
-):
-    """
-    @notice Close a slice of an account below its maintenance margin against a signed order (LIQ-3).
-    @param order A third party's order on the side that takes the slice.
-    @param signature Its signature.
-    @param account The account that is liquidated.
-    @param size Size of the slice, base units, WAD.
-    @param keeper The account that is credited with the reward.
-    """
-    liquidation._takeover_by_order(order, signature, account, size, keeper)
-
-
-@external
 def cancel_order(order: IMarginEngine.Order):
     """
     @notice Make an order void; for the maker's owner or operator.

@@ -1,10 +1,10 @@
 # pragma version 0.4.3
 # pragma nonreentrancy on
 """
-@title Margin engine, third code contract
+@title Margin engine, fourth code contract
 @license MIT
-@notice Administration of the engine and views of its configuration. Reached through `MarginEngine` and `MarginEngineExt`,
-        on the engine's storage; called directly it has an empty ledger of its own and no power over the engine's.
+@notice Administration of the engine and views of its configuration. Reached through the other three, on the engine's
+        storage; called directly it has an empty ledger of its own and no power over the engine's.
 @custom:security Every function that changes something is for the owner. Shares the storage layout of `MarginEngine`:
         same modules, same order. A test compares them.
 """

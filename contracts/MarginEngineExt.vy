@@ -4,7 +4,7 @@
 @title Margin engine, second code contract
 @license MIT
 @notice Custody, settlement, resolve and the views of accounts. `MarginEngine` runs this code on its own storage and this
-        contract forwards in turn to `MarginEngineAdmin`; called directly it has an empty ledger of its own and no power
+        contract forwards in turn to `MarginEngineLiquidation`; called directly it has an empty ledger of its own and no power
         over the engine's.
 @custom:security Shares the storage layout of `MarginEngine`: same modules, same order. A test compares them.
 """
@@ -41,24 +41,24 @@ MASK_16: constant(uint256) = 2**16 - 1
 
 
 # the third code contract
-ADMIN: immutable(address)
+LIQUIDATION: immutable(address)
 
 # most that a forwarded call may return, bytes
 MAX_RETURN: constant(uint256) = 2_048
 
 
 @deploy
-def __init__(token: address, decimals: uint8, oracle: address, risk: address, admin: address):
+def __init__(token: address, decimals: uint8, oracle: address, risk: address, liquidation: address):
     """
     @param token The quote token.
     @param decimals Its decimals, 2 to 18.
     @param oracle The price oracle.
     @param risk The risk model.
-    @param admin The third code contract, built for the same four.
+    @param liquidation The third code contract, built for the same oracle and risk model.
     """
-    if not admin.is_contract:
-        refusal._because("engine: admin has no code")
-    ADMIN = admin
+    if not liquidation.is_contract:
+        refusal._because("engine: third code is missing")
+    LIQUIDATION = liquidation
     ownable.__init__()
     valuation.__init__(oracle, risk)
     custody.__init__(token, decimals)
@@ -258,6 +258,6 @@ def is_operator(owner: address, operator: address) -> bool:
 @raw_return
 def __default__() -> Bytes[MAX_RETURN]:
     """
-    @notice Everything else is the third code contract's; its functions take the lock themselves.
+    @notice Everything else is the third code contract's or the fourth's; their functions take the lock themselves.
     """
-    return raw_call(ADMIN, msg.data, max_outsize=MAX_RETURN, is_delegate_call=True)
+    return raw_call(LIQUIDATION, msg.data, max_outsize=MAX_RETURN, is_delegate_call=True)

@@ -29,8 +29,14 @@ KINDS: dict[str, tuple[str, ...]] = {
     "oracle": ("PriceOracle",),
     "risk": ("RiskModel",),
     "admin": ("MarginEngineAdmin",),
-    "extension": ("MarginEngineExt", "MarginEngineAdmin"),
-    "engine": ("MarginEngine", "MarginEngineExt", "MarginEngineAdmin"),
+    "liquidation": ("MarginEngineLiquidation", "MarginEngineAdmin"),
+    "extension": ("MarginEngineExt", "MarginEngineLiquidation", "MarginEngineAdmin"),
+    "engine": (
+        "MarginEngine",
+        "MarginEngineExt",
+        "MarginEngineLiquidation",
+        "MarginEngineAdmin",
+    ),
     "fund": ("InsuranceFund",),
     "lens": ("MarginLens",),
 }
@@ -78,7 +84,7 @@ class MarketInfo:
 
 
 class Plimsoll:
-    """The contracts of one deployment. `engine` has the functions of all three code
+    """The contracts of one deployment. `engine` has the functions of all four code
     contracts behind its address.
 
     Accounts are ids (`account_id(owner, index)`), markets are names or numbers, amounts are what
@@ -94,6 +100,7 @@ class Plimsoll:
         self.oracle = self._contract("oracle")
         self.risk = self._contract("risk")
         self.admin = self._contract("admin")
+        self.liquidation = self._contract("liquidation")
         self.extension = self._contract("extension")
         self.engine = self._contract("engine")
         self.fund = self._contract("fund")

@@ -33,7 +33,7 @@ Say = Callable[[str], None]
 
 #: the contracts that have an owner; that of the code contracts behind the engine rules nothing but
 #: an empty ledger, and the deployer does not keep it either
-_OWNED = ("oracle", "risk", "admin", "extension", "engine")
+_OWNED = ("oracle", "risk", "admin", "liquidation", "extension", "engine")
 
 
 @dataclass(frozen=True)
@@ -210,9 +210,14 @@ class Deployment:
         yield Step("risk", "RiskModel", lambda: (plan.risk.units("z"), plan.risk.units("kappa")))
         yield Step("admin", "MarginEngineAdmin", self._parts)
         yield Step(
+            "liquidation",
+            "MarginEngineLiquidation",
+            lambda: (self._address("oracle"), self._address("risk"), self._address("admin")),
+        )
+        yield Step(
             "extension",
             "MarginEngineExt",
-            lambda: (*self._parts(), self._address("admin")),
+            lambda: (*self._parts(), self._address("liquidation")),
         )
         yield Step(
             "engine",
@@ -239,7 +244,7 @@ class Deployment:
                 yield self._transfer(key)
 
     def _parts(self) -> tuple[Any, ...]:
-        """What the engine's second and third code contracts are built for."""
+        """What the engine's second and fourth code contracts are built for."""
         return (
             self._address("token"),
             self._decimals(),
@@ -513,8 +518,9 @@ def _wrong_code(plimsoll: Plimsoll) -> Iterator[str]:
             **core,
             "custody.TOKEN": token,
             "custody.SCALE": plimsoll.scale,
-            "ADMIN": addresses["admin"],
+            "LIQUIDATION": addresses["liquidation"],
         },
+        "liquidation": {**core, "ADMIN": addresses["admin"]},
         "admin": {**core, "custody.TOKEN": token, "custody.SCALE": plimsoll.scale},
         "fund": {"ENGINE": addresses["engine"], "TOKEN": token, "SCALE": plimsoll.scale},
         "lens": {

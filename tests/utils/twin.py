@@ -25,7 +25,7 @@ from plimsoll.reference.numbers import CANCELLED, FUND, TREASURY, WAD
 from tests.utils.follower import Follower
 
 NO_SIGNATURE = bytes(65)
-ENGINE_ROOTS = ("MarginEngine", "MarginEngineExt", "MarginEngineAdmin")
+ENGINE_ROOTS = ("MarginEngine", "MarginEngineExt", "MarginEngineLiquidation", "MarginEngineAdmin")
 Matrix = Sequence[Sequence[int]]
 
 
@@ -151,7 +151,8 @@ class Twin:
         self.risk = create("RiskModel", world.z, world.kappa)
         parts = (self.token, world.decimals, self.oracle, self.risk)
         admin = create("MarginEngineAdmin", *parts)
-        extension = create("MarginEngineExt", *parts, admin)
+        liquidation = create("MarginEngineLiquidation", self.oracle, self.risk, admin)
+        extension = create("MarginEngineExt", *parts, liquidation)
         root = create("MarginEngine", self.oracle, self.risk, extension)
         self.engine = chain.at(root.address, *[self._load(name) for name in ENGINE_ROOTS])
         self.fund = create("InsuranceFund", self.engine, "Fund", "FND")

@@ -101,9 +101,12 @@ class World:
         """Another engine on the same oracle and risk model."""
         common = (token, decimals, self.oracle, self.risk)
         admin = self.chain.deploy(self.load("MarginEngineAdmin"), *common)
-        extension = self.chain.deploy(self.load("MarginEngineExt"), *common, admin)
+        behind = self.chain.deploy(
+            self.load("MarginEngineLiquidation"), self.oracle, self.risk, admin
+        )
+        extension = self.chain.deploy(self.load("MarginEngineExt"), *common, behind)
         root = self.chain.deploy(self.load("MarginEngine"), self.oracle, self.risk, extension)
-        parts = (self.load(f"MarginEngine{part}") for part in ("", "Ext", "Admin"))
+        parts = (self.load(f"MarginEngine{part}") for part in ("", "Ext", "Liquidation", "Admin"))
         return self.chain.at(root.address, *parts)
 
     def new_fund(self, engine: Handle) -> Handle:

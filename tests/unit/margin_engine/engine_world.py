@@ -259,20 +259,25 @@ class World:
 
     @property
     def common(self) -> tuple[Any, ...]:
-        """What the second and the third code contract are built for."""
+        """What the second and the fourth code contract are built for."""
         return (self.token, self.decimals, self.oracle, self.risk)
 
     @property
     def parts(self) -> tuple[Artifact, ...]:
-        """The three code contracts."""
-        return tuple(self.load(f"MarginEngine{part}") for part in ("", "Ext", "Admin"))
+        """The four code contracts."""
+        return tuple(
+            self.load(f"MarginEngine{part}") for part in ("", "Ext", "Liquidation", "Admin")
+        )
 
     def new_engine(self) -> Handle:
-        """An engine of its three code contracts: one address, one ABI."""
+        """An engine of its four code contracts: one address, one ABI."""
         deploy, owner = self.chain.deploy, self.owner
         self.admin = deploy(self.load("MarginEngineAdmin"), *self.common, sender=owner)
+        self.liquidation = deploy(
+            self.load("MarginEngineLiquidation"), self.oracle, self.risk, self.admin, sender=owner
+        )
         self.extension = deploy(
-            self.load("MarginEngineExt"), *self.common, self.admin, sender=owner
+            self.load("MarginEngineExt"), *self.common, self.liquidation, sender=owner
         )
         root = deploy(
             self.load("MarginEngine"), self.oracle, self.risk, self.extension, sender=owner

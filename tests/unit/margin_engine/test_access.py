@@ -34,7 +34,6 @@ ACCESS: dict[str, dict[str, str]] = {
     "MarginEngine": {
         "fill": TAKER,
         "takeover": LIQUIDATOR,
-        "takeover_by_order": SIGNED,
         "cancel_order": MAKER,
         "cancel_below": MAKER,
     },
@@ -47,6 +46,7 @@ ACCESS: dict[str, dict[str, str]] = {
         "resolve": ANYONE,
         "cover": ANYONE,
     },
+    "MarginEngineLiquidation": {"takeover_by_order": SIGNED},
     "MarginEngineAdmin": {
         "list_market": OWNER,
         "set_market": OWNER,
@@ -171,20 +171,25 @@ def direct(world: World, handle: Handle) -> Iterator[tuple[str, tuple[Any, ...]]
         "set_fund": (world.owner,),
         "transfer_ownership": (trader.key,),
         "cancel_order": (order,),
+        "takeover_by_order": (order, b"", trader.id, wad(1), world.party("keeper").id),
     }
     for name in handle.functions:
         if name in everything:
             yield name, everything[name]
 
 
-@pytest.mark.parametrize("code", ["extension", "admin"])
+@pytest.mark.parametrize("code", ["extension", "liquidation", "admin"])
 def test_access_code_contracts_do_not_touch_the_engine(world: World, code: str) -> None:
     """Called directly they have an empty ledger of their own and no power over the engine's."""
     trader, maker = world.party("trader", 1_000), world.party("maker", 1_000)
     world.trade(trader, maker, wad(3))
     world.price(0, 99)
     world.token.mint(world.owner, 100)
-    name = {"extension": "MarginEngineExt", "admin": "MarginEngineAdmin"}[code]
+    name = {
+        "extension": "MarginEngineExt",
+        "liquidation": "MarginEngineLiquidation",
+        "admin": "MarginEngineAdmin",
+    }[code]
     target = world.chain.at(getattr(world, code).address, load(name))
     world.token.approve(target, 2**256 - 1, sender=world.owner)
     todo = list(direct(world, target))
@@ -237,7 +242,7 @@ def test_access_ether_is_refused(world: World) -> None:
 
 @pytest.mark.parametrize("length", [0, 1, 3, 4, 36, 100])
 def test_access_unknown_selector_reverts(world: World, length: int) -> None:
-    for target in (world.engine, world.extension, world.admin):
+    for target in (world.engine, world.extension, world.liquidation, world.admin):
         with reverts(""):
             world.chain.transact(target, b"\xfe" * length)
 

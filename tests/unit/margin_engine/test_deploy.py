@@ -1,4 +1,4 @@
-"""Deployment: what the constructors refuse, the sizes, the one layout of three code contracts."""
+"""Deployment: what the constructors refuse, the sizes, the one layout of four code contracts."""
 
 from collections.abc import Callable
 from typing import Any
@@ -8,7 +8,7 @@ from engine_world import ZERO_ADDRESS, Party, World, events, reverts, wad
 
 from plimsoll.evm import load
 
-CODES = ("MarginEngine", "MarginEngineExt", "MarginEngineAdmin")
+CODES = ("MarginEngine", "MarginEngineExt", "MarginEngineLiquidation", "MarginEngineAdmin")
 MAX_SIZE = 24_576
 
 
@@ -42,7 +42,7 @@ def test_deploy_default_layouts_agree(fork: str) -> None:
             for name, (slot, _) in one.items():
                 assert taken.get(slot, name) == name
     transient = [load(name, fork).layout.get("transient_storage_layout") for name in CODES]
-    assert transient[0] == transient[1] == transient[2]
+    assert all(one == transient[0] for one in transient)
 
 
 def test_deploy_default_owner_is_the_deployer(world: World) -> None:
@@ -66,6 +66,14 @@ def test_deploy_reverts_extension_has_no_code(world: World) -> None:
 def test_deploy_reverts_admin_has_no_code(world: World) -> None:
     for nobody in (ZERO_ADDRESS, world.key("stranger")):
         with reverts("engine: admin has no code"):
+            world.chain.deploy(
+                world.load("MarginEngineLiquidation"), world.oracle, world.risk, nobody
+            )
+
+
+def test_deploy_reverts_third_code_is_missing(world: World) -> None:
+    for nobody in (ZERO_ADDRESS, world.key("stranger")):
+        with reverts("engine: third code is missing"):
             world.chain.deploy(world.load("MarginEngineExt"), *world.common, nobody)
 
 
@@ -75,7 +83,7 @@ def test_deploy_reverts_decimals(world: World, decimals: int) -> None:
     with reverts("custody: decimals not 2 to 18"):
         world.chain.deploy(world.load("MarginEngineAdmin"), *common)
     with reverts("custody: decimals not 2 to 18"):
-        world.chain.deploy(world.load("MarginEngineExt"), *common, world.admin)
+        world.chain.deploy(world.load("MarginEngineExt"), *common, world.liquidation)
 
 
 def test_deploy_reverts_decimals_differ(world: World) -> None:
@@ -83,7 +91,7 @@ def test_deploy_reverts_decimals_differ(world: World) -> None:
     with reverts("custody: decimals differ"):
         world.chain.deploy(world.load("MarginEngineAdmin"), *common)
     with reverts("custody: decimals differ"):
-        world.chain.deploy(world.load("MarginEngineExt"), *common, world.admin)
+        world.chain.deploy(world.load("MarginEngineExt"), *common, world.liquidation)
 
 
 def test_deploy_reverts_token_without_code(world: World) -> None:
