@@ -14,10 +14,13 @@ from snekmate.utils import eip712_domain_separator
 from .interfaces import IMarginEngine
 from .modules import accounts
 from .modules import claims
+from .modules import funding
 from .modules import ledger
 from .modules import liquidation
+from .modules import margin_calls
 from .modules import orders
 from .modules import rewards
+from .modules import synchronisation
 from .modules import trading
 from .modules import valuation
 
@@ -29,6 +32,9 @@ initializes: accounts[ledger := ledger]
 initializes: orders[accounts := accounts, ledger := ledger, eip712_domain_separator := eip712_domain_separator]
 initializes: rewards[ledger := ledger]
 initializes: claims[ledger := ledger]
+initializes: funding[ledger := ledger, valuation := valuation]
+initializes: margin_calls[ledger := ledger, valuation := valuation]
+initializes: synchronisation[ledger := ledger, valuation := valuation]
 initializes: trading[accounts := accounts, ledger := ledger, orders := orders, valuation := valuation]
 initializes: liquidation[
     accounts := accounts,
@@ -78,36 +84,6 @@ def takeover(account: uint256, market: uint256, size: uint256, liquidator: uint2
     @param liquidator The account that takes it; the caller owns it or is approved by its owner.
     """
     liquidation._takeover(account, market, size, liquidator)
-
-
-@external
-def cancel_order(order: IMarginEngine.Order):
-    """
-    @notice Make an order void; for the maker's owner or operator.
-    @param order The order.
-    """
-    orders._cancel(order)
-
-
-@external
-def cancel_below(account: uint256, salt: uint256):
-    """
-    @notice Make all orders of an account with a smaller salt void; for its owner or operator.
-    @param account The maker's account.
-    @param salt The smallest salt that stays valid; it can only be raised.
-    """
-    orders._cancel_below(account, salt)
-
-
-@external
-@view
-def order_hash(order: IMarginEngine.Order) -> bytes32:
-    """
-    @notice The EIP-712 digest of an order, which its maker signs.
-    @param order The order.
-    @return The digest.
-    """
-    return orders._hash(order)
 
 
 @external

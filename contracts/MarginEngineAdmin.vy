@@ -1,9 +1,9 @@
 # pragma version 0.4.3
 # pragma nonreentrancy on
 """
-@title Margin engine, fourth code contract
+@title Margin engine, fifth code contract
 @license MIT
-@notice Administration of the engine and views of its configuration. Reached through the other three, on the engine's
+@notice Administration of the engine and views of its configuration. Reached through the other four, on the engine's
         storage; called directly it has an empty ledger of its own and no power over the engine's.
 @custom:security Every function that changes something is for the owner. Shares the storage layout of `MarginEngine`:
         same modules, same order. A test compares them.
@@ -14,16 +14,21 @@ from .interfaces import IMarginEngine
 from .modules import custody
 from .modules import ledger
 from .modules import listing
+from .modules import margin_calls
+from .modules import reasons
 from .modules import refusal
 from .modules import settlement
+from .modules import synchronisation
 from .modules import valuation
 
 initializes: ownable
 initializes: ledger
 initializes: valuation[ledger := ledger]
-initializes: settlement[ledger := ledger, valuation := valuation]
+initializes: margin_calls[ledger := ledger, valuation := valuation]
+initializes: synchronisation[ledger := ledger, valuation := valuation]
+initializes: settlement[ledger := ledger, margin_calls := margin_calls, valuation := valuation]
 initializes: custody[ledger := ledger, ownable := ownable, valuation := valuation]
-initializes: listing[custody := custody, ledger := ledger, valuation := valuation]
+initializes: listing[custody := custody, ledger := ledger, synchronisation := synchronisation, valuation := valuation]
 
 # renounce_ownership is left out: an engine without an owner could not list or wind down a market
 exports: (ownable.owner, ownable.transfer_ownership)
@@ -79,7 +84,7 @@ def set_allowance(market: uint256, cap: uint256):
     """
     ownable._check_owner()
     if not ledger._is_listed(market):
-        refusal._because("trading: market not listed")
+        refusal._because(refusal.TRADING_MARKET_NOT_LISTED)
     listing._set_allowance(market, cap, settlement._allowance(market))
 
 
@@ -127,6 +132,45 @@ def market_state(market: uint256) -> IMarginEngine.MarketState:
         allowance=settlement._allowance(market),
         allowance_cap=ledger.allowances[market] & MASK_104,
         config=listing._unpack(ledger.books[market * 4 + 3]),
+    )
+
+
+@external
+@view
+@reentrant
+def reason(code: uint256) -> String[32]:
+    """
+    @notice The text of a refusal, which the engine asks itself for. Without the lock, which is held then.
+    @param code Its number.
+    @return The text; empty for a number that is none.
+    """
+    return reasons._text(code)
+
+
+@external
+@view
+def market_extra(market: uint256) -> IMarginEngine.MarketExtra:
+    """
+    @notice What moves beside a market's ledger.
+    @param market The market, 0 to 15.
+    @return See `MarketExtra`.
+    """
+    b: ledger.Book = ledger._load_book(market, 0)
+    window: uint256 = ledger.windows[market]
+    freeze: uint256 = ledger.freezes[market * 5]
+    return IMarginEngine.MarketExtra(
+        premium=(convert(convert(b.tail, bytes32), int256) << 224) >> 224,
+        folded=b.long_tail >> 6,
+        bucket=b.long_tail & 63,
+        sync_mark=b.short_tail >> 6,
+        width=(b.tail >> 32) & 255,
+        wait=b.tail >> 40,
+        window_taken=window & MASK_104,
+        window_start=window >> 104,
+        frozen_until=freeze & (2**40 - 1),
+        frozen_epoch=freeze >> 40,
+        left_long=ledger.freezes[market * 5 + 1] & MASK_104,
+        left_short=ledger.freezes[market * 5 + 2] & MASK_104,
     )
 
 

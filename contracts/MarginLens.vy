@@ -135,7 +135,7 @@ def positions(account: uint256) -> DynArray[IMarginLens.LegView, MARKETS]:
     @param account The account; the fund's has claims without positions.
     @return See `LegView`.
     """
-    return self._legs(account, (staticcall ENGINE.wallet(account))[1])
+    return self._legs(account, (staticcall ENGINE.wallet(account)).held)
 
 
 @external
@@ -150,10 +150,7 @@ def reward(account: uint256, market: uint256, basefee: uint256) -> IMarginLens.R
     """
     assert market < MARKETS, "lens: market out of range"
     rule: IMarginEngine.RewardRule = staticcall ENGINE.reward_rule()
-    cash: uint256 = 0
-    held: uint256 = 0
-    last: uint256 = 0
-    cash, held, last = staticcall ENGINE.wallet(account)
+    last: uint256 = (staticcall ENGINE.wallet(account)).rewarded_at
     r: IMarginLens.RewardQuote = empty(IMarginLens.RewardQuote)
     if last != 0:
         r.due_at = last + rule.interval
@@ -209,7 +206,7 @@ def fund() -> IMarginLens.FundView:
     v.fund = (staticcall ENGINE.addresses())[3]
     v.cash, v.claims, v.shortfall = staticcall ENGINE.fund_state()
     v.free = v.cash - min(v.cash, v.shortfall)
-    v.treasury = (staticcall ENGINE.wallet(TREASURY))[0]
+    v.treasury = (staticcall ENGINE.wallet(TREASURY)).cash
     if v.fund.is_contract:
         v.supply = staticcall IERC20(v.fund).totalSupply()
     return v

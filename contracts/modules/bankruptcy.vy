@@ -3,21 +3,26 @@
 """
 @title Bankruptcy
 @license MIT
-@notice Resolving a bankrupt account, one market a call (LIQ-4), and ending a book (LED-8).
+@notice Resolving a bankrupt account, one market a call (LIQ-4), the lock until it is flat, and the freeze of a book that
+        ends by it (LED-8).
 @custom:security What others are charged is at most the loss plus dust. Nobody chooses who pays: the fund, the shortfall,
         then the whole other side by size.
 """
 from ..interfaces import IMarginEngine
 from . import accounts
 from . import claims
+from . import freezes
 from . import ledger
+from . import locks
 from . import refusal
 from . import rewards
 from . import settlement
 from . import valuation
 
 uses: claims
+uses: freezes
 uses: ledger
+uses: locks
 uses: rewards
 uses: settlement
 uses: valuation
@@ -29,6 +34,10 @@ A_MIN: constant(uint256) = 10**15
 K0_MAX: constant(int256) = 2**149
 CHARGE_SHARE: constant(uint256) = 2
 FUND: constant(uint256) = 1
+# a tenth of the maintenance margin
+CRITICAL: constant(uint256) = 10
+# a resolve's reward is at most this part of the notional it closes
+REWARD_SHARE: constant(uint256) = 2_000
 
 
 # @notice How the arrears of one leg were met, quote WAD.
@@ -50,83 +59,113 @@ def _resolve(account: uint256, market: uint256, keeper: uint256):
     @notice Meet the arrears of one leg of a bankrupt account and close its position at the mark.
     """
     if not ledger._is_listed(market):
-        refusal._because("trading: market not listed")
+        refusal._because(refusal.TRADING_MARKET_NOT_LISTED)
     if keeper == account or accounts._owner_of(keeper) == empty(address):
-        refusal._because("resolve: keeper unfit")
+        refusal._because(refusal.RESOLVE_KEEPER_UNFIT)
     quotes: uint256[16] = valuation._quotes((ledger.wallets[account] >> 104) & MASK_16)
     price: uint256 = valuation._price(quotes[market])
     if not valuation._fresh(quotes[market]) and ledger._is_live(account, market):
-        refusal._because("trading: no fresh price")
+        refusal._because(refusal.TRADING_NO_FRESH_PRICE)
     held: uint256 = 0
     changed: uint256 = 0
-    size: int256 = 0
-    pnl: int256 = 0
-    held, changed, size, pnl = settlement._settle(account, quotes, market)
+    leg: ledger.Leg = empty(ledger.Leg)
+    held, changed, leg = settlement._settle(account, quotes, market)
     wallet: uint256 = ledger.wallets[account]
     others: valuation.Legs = valuation._legs(
         account, ((wallet >> 104) & MASK_16) & ~(1 << market), quotes
     )
-    equity: int256 = (
-        convert((wallet & MASK_104) + others.gains, int256) - convert(others.losses, int256) + pnl
-    )
-    if equity > 0 or (equity == 0 and others.gross == 0 and size == 0):
-        refusal._because("resolve: account is solvent")
-    if pnl >= 0 and size == 0:
-        refusal._because("resolve: nothing to do")
-
-    loss: Loss = empty(Loss)
-    allowance: uint256 = settlement._allowance(market)
-    left: uint256 = min(ledger.wallets[FUND] & MASK_104, allowance)
-    shortfall: uint256 = ledger.shortfalls[market]
-    loss.covered = min(shortfall, left)
-    left -= loss.covered
-    if pnl < 0:
-        missing: uint256 = convert(-pnl, uint256)
-        pnl = 0
-        # this market's part of the claims, so that nobody chooses which market they stand for; rounds down
-        if others.gains != 0:
-            loss.claims = claims._assign(
-                account,
-                FUND,
-                others.gains * missing // (others.losses + missing),
-                quotes,
-                1 << market,
-            )
-        loss.paid = min(missing, left)
-        left -= loss.paid
-        missing -= loss.paid
-        # claims worth more than the fund paid stand against a shortfall, not against others
-        if loss.claims > loss.paid:
-            loss.to_shortfall = min(missing, loss.claims - loss.paid)
-            missing -= loss.to_shortfall
-        if size == 0:
-            loss.to_shortfall += missing
-        else:
-            loss.charged = missing
     b: ledger.Book = ledger._load_book(market, price)
-    b.cash += loss.covered + loss.paid
-    if size != 0:
-        epoch: uint256 = b.epoch
-        excess: uint256 = 0
-        b, excess = self._close(b, size, loss.charged)
-        loss.charged -= excess
-        loss.to_shortfall += excess
-        ledger._store_side(b, size < 0)
-        if b.epoch != epoch:
-            ledger._store_side(b, size > 0)
-    ledger._store_book(market, b.oi, b.cash)
-    if loss.to_shortfall != loss.covered:
-        settlement._change_shortfall(market, loss.to_shortfall, loss.covered)
+    kept: bool = leg.size == 0 and ledger._is_kept(account, market)
+    # of a leg in a frozen book: its size when the book ended
+    gone: int256 = 0
+    if kept:
+        leg, gone = freezes._leg(account, market)
+    equity: int256 = (
+        convert((wallet & MASK_104) + others.gains, int256)
+        - convert(others.losses, int256)
+        + leg.pnl
+    )
+    size: int256 = leg.size
+    loss: Loss = empty(Loss)
+    house: uint256 = 0
+    if equity > 0 or (equity == 0 and others.gross == 0 and size == 0):
+        if size == 0 or not self._is_critical(others, equity, market, size, price):
+            refusal._because(refusal.RESOLVE_ACCOUNT_IS_SOLVENT)
+        # nobody pays anything: the position is closed before it can cost others (LIQ-4)
+        b = self._close_and_store(b, size)
+    else:
+        if leg.pnl >= 0 and size == 0:
+            refusal._because(refusal.RESOLVE_NOTHING_TO_DO)
+        allowance: uint256 = settlement._allowance(market)
+        left: uint256 = min(ledger.wallets[FUND] & MASK_104, allowance)
+        shortfall: uint256 = ledger.shortfalls[market]
+        loss.covered = min(shortfall, left)
+        left -= loss.covered
+        others_paid: uint256 = 0
+        if leg.pnl < 0:
+            missing: uint256 = convert(-leg.pnl, uint256)
+            leg.pnl = 0
+            if kept:
+                # settle has left it alone: its part of the account's own cash comes first; rounds down
+                cash: uint256 = wallet & MASK_104
+                own: uint256 = min(missing, cash * missing // (others.losses + missing))
+                wallet = ledger._with_cash(wallet, cash - own)
+                ledger._set_wallet(account, wallet)
+                b.cash += own
+                missing -= own
+            # this market's part of the claims, so that nobody chooses which market they stand for; rounds down
+            if others.gains != 0:
+                loss.claims = claims._assign(
+                    account,
+                    FUND,
+                    others.gains * missing // max(1, others.losses + missing),
+                    quotes,
+                    1 << market,
+                )
+            others_paid = missing - min(missing, loss.claims)
+            loss.paid = min(missing, left)
+            left -= loss.paid
+            missing -= loss.paid
+            # claims worth more than the fund paid stand against a shortfall, not against others
+            if loss.claims > loss.paid:
+                loss.to_shortfall = min(missing, loss.claims - loss.paid)
+                missing -= loss.to_shortfall
+            if missing != 0:
+                excess: uint256 = missing
+                if size != 0:
+                    b, excess = self._charge(b, size < 0, missing)
+                elif gone != 0:
+                    excess = freezes._charge(market, gone < 0, missing)
+                loss.charged = missing - excess
+                loss.to_shortfall += excess
+        b.cash += loss.covered + loss.paid
+        if size != 0:
+            b = self._close_and_store(b, size)
+        else:
+            ledger._store_book(b)
+        if gone != 0:
+            freezes._leave(market, gone)
+        if loss.to_shortfall != loss.covered:
+            settlement._change_shortfall(market, loss.to_shortfall, loss.covered)
 
-    wallet = ledger.wallets[account]
-    loss.reward = rewards._due(wallet, left)
-    if loss.reward != 0:
-        wallet = rewards._stamp(wallet)
-        ledger._credit(keeper, loss.reward)
-    house: uint256 = ledger.wallets[FUND]
-    if loss.covered + loss.paid + loss.reward != 0:
-        house = settlement._draw(market, loss.covered + loss.paid + loss.reward, allowance)
-    ledger._store_leg(b, account, 0, pnl, wallet)
+        wallet = locks._lock(
+            account, ledger.wallets[account], others_paid, others.gross != 0 or others.losses != 0
+        )
+        if size != 0:
+            # rounds down; what is closed has to be worth the reward, or accounts would be made for it
+            worth: uint256 = convert(abs(size), uint256) * price // (WAD * REWARD_SHARE)
+            loss.reward = rewards._due(wallet, min(left, worth))
+        if loss.reward != 0:
+            wallet = rewards._stamp(wallet)
+            ledger._credit(keeper, loss.reward)
+        if loss.covered + loss.paid + loss.reward != 0:
+            house = settlement._draw(
+                market, loss.covered + loss.paid + loss.reward, allowance
+            )
+    if house == 0:
+        house = ledger.wallets[FUND]
+    leg.size = 0
+    ledger._store_leg(b, account, leg, wallet)
     settlement._log(account, held & ~(1 << market), changed & ~(1 << market))
     log IMarginEngine.Resolved(
         account=account,
@@ -146,36 +185,67 @@ def _resolve(account: uint256, market: uint256, keeper: uint256):
 
 
 @internal
-def _close(b: ledger.Book, size: int256, missing: uint256) -> (ledger.Book, uint256):
+@view
+def _is_critical(
+    others: valuation.Legs, equity: int256, market: uint256, size: int256, price: uint256
+) -> bool:
     """
-    @notice Charge `missing` to the other side by size, then close `size` against it at the mark.
+    @notice Whether a solvent account is so near bankruptcy that a position may go against the other side (LIQ-4).
+    """
+    maintenance: uint256 = 0
+    ignored: uint256 = 0
+    maintenance, ignored = valuation._margin(others, market, ledger._notional(size, price), WAD)
+    return convert(equity, uint256) * CRITICAL < maintenance
+
+
+@internal
+def _charge(b: ledger.Book, hits_long: bool, missing: uint256) -> (ledger.Book, uint256):
+    """
+    @notice Charge `missing` to one side by size.
     @return The book after it, and the part of `missing` that was above the bound.
     """
     after: ledger.Book = b
-    hits_long: bool = size < 0
     a: uint256 = b.long_a if hits_long else b.short_a
     excess: uint256 = 0
-    charge: uint256 = 0
-    if missing != 0:
-        # rounds up: against those who are charged; missing < 2**103, A < 2**60
-        charge = ledger._ceil_div(missing * (WAD * a), b.oi)
-        most: uint256 = unsafe_div(a * b.price, CHARGE_SHARE)
-        if charge > most:
-            charge = most
-            excess = missing - unsafe_div(charge * b.oi, WAD * a)
-    oi: uint256 = b.oi - convert(abs(size), uint256)
-    a_after: uint256 = unsafe_div(a * oi, b.oi)
-    # K at the mark stays what it is after the charge
-    step: int256 = convert((a - a_after) * b.price, int256)
-    k0: int256 = 0
+    # rounds up: against those who are charged; missing < 2**103, A < 2**60
+    charge: uint256 = ledger._ceil_div(missing * (WAD * a), b.oi)
+    most: uint256 = unsafe_div(a * b.price, CHARGE_SHARE)
+    if charge > most:
+        charge = most
+        excess = missing - unsafe_div(charge * b.oi, WAD * a)
     if hits_long:
         after.long_k0 -= convert(charge, int256)
-        k0 = after.long_k0 + step
     else:
         after.short_k0 -= convert(charge, int256)
-        k0 = after.short_k0 - step
+    return after, excess
+
+
+@internal
+def _close_and_store(b: ledger.Book, size: int256) -> ledger.Book:
+    """
+    @notice Close `size` against the whole other side at the mark, and write the book.
+    """
+    after: ledger.Book = self._close(b, size)
+    ledger._store_side(after, size < 0)
+    if after.changed != 0:
+        ledger._store_side(after, size > 0)
+    ledger._store_book(after)
+    return after
+
+
+@internal
+def _close(b: ledger.Book, size: int256) -> ledger.Book:
+    after: ledger.Book = b
+    hits_long: bool = size < 0
+    a: uint256 = b.long_a if hits_long else b.short_a
+    oi: uint256 = b.oi - convert(abs(size), uint256)
+    a_after: uint256 = unsafe_div(a * oi, b.oi)
+    # K at the mark stays what it is
+    step: int256 = convert((a - a_after) * b.price, int256)
+    k0: int256 = b.long_k0 + step if hits_long else b.short_k0 - step
     if a_after < A_MIN or abs(k0) > K0_MAX:
-        return ledger._end(after), excess
+        freezes._freeze(b, oi, hits_long)
+        return ledger._end(b)
     after.oi = oi
     if hits_long:
         after.long_a = a_after
@@ -183,4 +253,4 @@ def _close(b: ledger.Book, size: int256, missing: uint256) -> (ledger.Book, uint
     else:
         after.short_a = a_after
         after.short_k0 = k0
-    return after, excess
+    return after

@@ -3,7 +3,7 @@
 """
 @title Claims
 @license MIT
-@notice Moving unpaid profit from one account to another.
+@notice Moving unpaid profit, with its reserve (LED-4), from one account to another.
 @custom:security Moves pnl between accounts inside one market, so LED-5 holds whatever the amount.
 """
 from . import ledger
@@ -32,22 +32,22 @@ def _assign(
             break
         if rest & 1 == 1:
             quote: uint256 = quotes[market]
-            if valuation._fresh(quote) or not ledger._is_live(source, market):
+            if (
+                valuation._fresh(quote)
+                if ledger._is_live(source, market)
+                else not ledger._is_frozen(market)
+            ):
                 price: uint256 = quote & MASK_96
-                size: int256 = 0
-                pnl: int256 = 0
-                size, pnl = ledger._value(source, market, price)
-                if pnl > 0:
-                    part: uint256 = min(convert(pnl, uint256), left)
-                    change: int256 = convert(part, int256)
+                leg: ledger.Leg = ledger._mark(source, market, price)
+                if leg.pnl > 0:
+                    part: uint256 = min(convert(leg.pnl, uint256), left)
+                    reserve: uint256 = ledger._part_of_reserve(leg, part)
+                    leg.pnl = unsafe_sub(leg.pnl, convert(part, int256))
+                    leg.reserve = unsafe_sub(leg.reserve, reserve)
                     ledger._store_leg(
-                        ledger._load_book(market, price),
-                        source,
-                        size,
-                        pnl - change,
-                        ledger.wallets[source],
+                        ledger._load_book(market, price), source, leg, ledger.wallets[source]
                     )
-                    ledger._add_pnl(target, market, change)
+                    ledger._add_claim(target, market, part, reserve)
                     left = unsafe_sub(left, part)
         rest >>= 1
     return unsafe_sub(amount, left)

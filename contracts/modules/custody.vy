@@ -20,6 +20,7 @@ uses: ledger
 uses: ownable
 uses: valuation
 
+WAD: constant(uint256) = 10**18
 MASK_104: constant(uint256) = 2**104 - 1
 MASK_16: constant(uint256) = 2**16 - 1
 LIMIT_103: constant(uint256) = 2**103
@@ -33,10 +34,8 @@ SCALE: immutable(uint256)
 
 @deploy
 def __init__(token: address, decimals: uint8):
-    if decimals < 2 or decimals > 18:
-        refusal._because("custody: decimals not 2 to 18")
-    if staticcall IERC20Detailed(token).decimals() != decimals:
-        refusal._because("custody: decimals differ")
+    assert decimals >= 2 and decimals <= 18, "custody: decimals not 2 to 18"
+    assert staticcall IERC20Detailed(token).decimals() == decimals, "custody: decimals differ"
     TOKEN = IERC20(token)
     SCALE = 10**convert(18 - decimals, uint256)
 
@@ -48,16 +47,16 @@ def _deposit(account: uint256, amount: uint256):
     """
     if account >> 96 == 0:
         if account != FUND or msg.sender != ledger.fund:
-            refusal._because("custody: no such account")
+            refusal._because(refusal.CUSTODY_NO_SUCH_ACCOUNT)
     if amount == 0:
-        refusal._because("custody: amount is zero")
+        refusal._because(refusal.CUSTODY_AMOUNT_IS_ZERO)
     if amount >= LIMIT_103:
-        refusal._because("ledger: cash out of range")
+        refusal._because(refusal.LEDGER_CASH_OUT_OF_RANGE)
     wallet: uint256 = ledger.wallets[account]
     wallet = ledger._with_cash(wallet, (wallet & MASK_104) + amount * SCALE)
     ledger.wallets[account] = wallet
     if not extcall TOKEN.transferFrom(msg.sender, self, amount, default_return_value=True):
-        refusal._because("custody: transfer failed")
+        refusal._because(refusal.CUSTODY_TRANSFER_FAILED)
     log IMarginEngine.Deposited(account=account, sender=msg.sender, amount=amount, wallet=wallet)
 
 
@@ -67,49 +66,53 @@ def _withdraw(account: uint256, amount: uint256, receiver: address):
     @notice Send `amount` token units to `receiver`, for the account's owner.
     """
     if amount == 0:
-        refusal._because("custody: amount is zero")
+        refusal._because(refusal.CUSTODY_AMOUNT_IS_ZERO)
     if receiver == empty(address) or receiver == self:
-        refusal._because("custody: bad receiver")
+        refusal._because(refusal.CUSTODY_BAD_RECEIVER)
     if amount >= LIMIT_103:
-        refusal._because("custody: above cash")
+        refusal._because(refusal.CUSTODY_ABOVE_CASH)
     wad: uint256 = amount * SCALE
     wallet: uint256 = 0
     if account == TREASURY:
         ownable._check_owner()
         wallet = ledger.wallets[FUND]
         if wad > wallet >> 152:
-            refusal._because("custody: above cash")
+            refusal._because(refusal.CUSTODY_ABOVE_CASH)
         wallet -= wad << 152
         ledger.wallets[FUND] = wallet
     else:
         if account == FUND:
             if msg.sender != ledger.fund:
-                refusal._because("custody: not the owner")
+                refusal._because(refusal.CUSTODY_NOT_THE_OWNER)
         else:
             if msg.sender != accounts._owner_of(account) or account >> 96 == 0:
-                refusal._because("custody: not the owner")
+                refusal._because(refusal.CUSTODY_NOT_THE_OWNER)
+            if ledger.wallets[account] & ledger.LOCKED != 0:
+                refusal._because(refusal.CUSTODY_ACCOUNT_IS_LOCKED)
         wallet = ledger.wallets[account]
         cash: uint256 = wallet & MASK_104
         if wad > cash:
-            refusal._because("custody: above cash")
+            refusal._because(refusal.CUSTODY_ABOVE_CASH)
         held: uint256 = (wallet >> 104) & MASK_16
         if held != 0 and account != FUND:
             # a flat account asks no oracle (LED-6)
-            legs: valuation.Legs = valuation._legs(
-                account, held, valuation._quotes(ledger._live(account, held))
-            )
+            live: uint256 = ledger._live(account, held)
+            legs: valuation.Legs = valuation._legs(account, held, valuation._quotes(live))
             if legs.blind != 0:
-                refusal._because("custody: a leg is not fresh")
+                refusal._because(refusal.CUSTODY_A_LEG_IS_NOT_FRESH)
             maintenance: uint256 = 0
             initial: uint256 = 0
-            maintenance, initial = valuation._margin(legs, 0, 0)
+            maintenance, initial = valuation._margin(legs, 0, 0, WAD)
             if cash < wad + legs.losses + initial:
-                refusal._because("custody: below initial margin")
+                refusal._because(refusal.CUSTODY_BELOW_INITIAL_MARGIN)
+            if live != 0:
+                # well above the maintenance margin: a margin call ends here (LIQ-1)
+                wallet &= ~ledger.DEADLINE
         wallet = ledger._with_cash(wallet, cash - wad)
         ledger.wallets[account] = wallet
     log IMarginEngine.Withdrawn(account=account, receiver=receiver, amount=amount, wallet=wallet)
     if not extcall TOKEN.transfer(receiver, amount, default_return_value=True):
-        refusal._because("custody: transfer failed")
+        refusal._because(refusal.CUSTODY_TRANSFER_FAILED)
 
 
 @internal
@@ -120,8 +123,8 @@ def _probe(amount: uint256):
     """
     before: uint256 = staticcall TOKEN.balanceOf(self)
     if before < amount:
-        refusal._because("listing: token lies")
+        refusal._because(refusal.LISTING_TOKEN_LIES)
     if not extcall TOKEN.transfer(self, amount, default_return_value=True):
-        refusal._because("listing: token refuses")
+        refusal._because(refusal.LISTING_TOKEN_REFUSES)
     if staticcall TOKEN.balanceOf(self) != before:
-        refusal._because("listing: token takes a fee")
+        refusal._because(refusal.LISTING_TOKEN_TAKES_A_FEE)

@@ -3,7 +3,8 @@
 """
 @title Liquidation
 @license MIT
-@notice Takeover of a slice by a liquidator's account (LIQ-2) or against a signed order (LIQ-3).
+@notice Takeover of a slice by a liquidator's account (LIQ-2) or against a signed order (LIQ-3), after a margin call's
+        cure window (LIQ-1) and within the market's window (LIQ-6).
 @custom:security Health must rise, the penalty stays below what would empty the account and is never left as arrears, and
         nothing is sent to the liquidated owner.
 """
@@ -11,6 +12,7 @@ from ..interfaces import IMarginEngine
 from . import accounts
 from . import claims
 from . import ledger
+from . import margin_calls
 from . import orders
 from . import refusal
 from . import rewards
@@ -30,6 +32,9 @@ MASK_104: constant(uint256) = 2**104 - 1
 MASK_32: constant(uint256) = 2**32 - 1
 MASK_16: constant(uint256) = 2**16 - 1
 TAU: constant(uint256) = 125 * 10**16
+PSI: constant(uint256) = 7 * 10**17
+WINDOW: constant(uint256) = 600
+WINDOW_SHARE: constant(uint256) = 10
 PENALTY_EQUITY_SHARE: constant(uint256) = 8 * 10**17
 LIQUIDATOR_SHARE: constant(uint256) = 5 * 10**17
 PROBE: constant(uint256) = 64
@@ -40,8 +45,7 @@ FUND: constant(uint256) = 1
 struct Subject:
     account: uint256
     wallet: uint256
-    size: int256
-    pnl: int256
+    leg: ledger.Leg
     # E and MM, quote WAD; E > 0
     equity: uint256
     maintenance: uint256
@@ -51,7 +55,28 @@ struct Subject:
 
 
 @internal
-@view
+def _use_window(size: uint256, b: ledger.Book):
+    """
+    @notice Count a slice of a called account against the market's window (LIQ-6).
+    """
+    window: uint256 = ledger.windows[b.market]
+    start: uint256 = window >> 104
+    taken: uint256 = window & MASK_104
+    if block.timestamp - start >= WINDOW:
+        start = block.timestamp
+        taken = 0
+    taken += size
+    # rounds down; a slice twice the market's minimum is always allowed for
+    if taken > max(
+        b.oi // WINDOW_SHARE, unsafe_div(((b.config >> 96) & MASK_32) * (2 * 10**34), b.price)
+    ):
+        refusal._because(refusal.LIQUIDATION_WINDOW_IS_USED_UP)
+    window = (start << 104) | taken
+    ledger.windows[b.market] = window
+    log IMarginEngine.WindowUpdated(market=b.market, window=window)
+
+
+@internal
 def _subject(account: uint256, size: uint256, b: ledger.Book, quotes: uint256[16]) -> Subject:
     """
     @notice Load an account that may be liquidated, or revert with the reason why not.
@@ -59,26 +84,29 @@ def _subject(account: uint256, size: uint256, b: ledger.Book, quotes: uint256[16
     s: Subject = empty(Subject)
     s.account = account
     s.wallet = ledger.wallets[account]
-    s.size, s.pnl = ledger._value(account, b.market, b.price)
+    s.leg = ledger._mark(account, b.market, b.price)
     held: uint256 = (s.wallet >> 104) & MASK_16
     s.others = valuation._legs(account, held & ~(1 << b.market), quotes)
     if size == 0:
-        refusal._because("liquidation: size is zero")
-    if size > convert(abs(s.size), uint256):
-        refusal._because("liquidation: above position")
+        refusal._because(refusal.LIQUIDATION_SIZE_IS_ZERO)
+    if size > convert(abs(s.leg.size), uint256):
+        refusal._because(refusal.LIQUIDATION_ABOVE_POSITION)
     equity: int256 = (
         convert((s.wallet & MASK_104) + s.others.gains, int256)
         - convert(s.others.losses, int256)
-        + s.pnl
+        + s.leg.pnl
     )
     ignored: uint256 = 0
-    notional: int256 = ledger._notional(s.size, b.price)
-    s.maintenance, ignored = valuation._margin(s.others, b.market, notional)
+    notional: int256 = ledger._notional(s.leg.size, b.price)
+    s.maintenance, ignored = valuation._margin(s.others, b.market, notional, WAD)
     if equity >= convert(s.maintenance, int256):
-        refusal._because("liquidation: account is healthy")
+        refusal._because(refusal.LIQUIDATION_ACCOUNT_IS_HEALTHY)
     if equity <= 0:
-        refusal._because("liquidation: account bankrupt")
+        refusal._because(refusal.LIQUIDATION_ACCOUNT_BANKRUPT)
     s.equity = convert(equity, uint256)
+    if s.equity * WAD >= PSI * s.maintenance:
+        margin_calls._check(s.wallet)
+        self._use_window(size, b)
     # the rate grows with the shortfall; rounded down, so that the share of the equity below is never passed
     low: uint256 = ((b.config >> 184) & MASK_16) * 10**13
     high: uint256 = ((b.config >> 200) & MASK_16) * 10**13
@@ -97,11 +125,13 @@ def _slice(s: Subject, taken: uint256, b: ledger.Book) -> (uint256, uint256):
          health rises with every slice that lowers the margin.
     """
     after: int256 = (
-        s.size - convert(taken, int256) if s.size > 0 else s.size + convert(taken, int256)
+        s.leg.size - convert(taken, int256) if s.leg.size > 0 else s.leg.size + convert(taken, int256)
     )
     maintenance: uint256 = 0
     ignored: uint256 = 0
-    maintenance, ignored = valuation._margin(s.others, b.market, ledger._notional(after, b.price))
+    maintenance, ignored = valuation._margin(
+        s.others, b.market, ledger._notional(after, b.price), WAD
+    )
     if maintenance >= s.maintenance:
         return 0, maintenance
     # rounds up, against the account ...
@@ -122,15 +152,15 @@ def _check_after(s: Subject, taken: uint256, equity: uint256, maintenance: uint2
     @param equity The account's equity after everything it was charged, a gain against the mark left out.
     @param maintenance Its maintenance margin after the slice.
     """
-    whole: uint256 = convert(abs(s.size), uint256)
+    whole: uint256 = convert(abs(s.leg.size), uint256)
     minimum: uint256 = ((b.config >> 96) & MASK_32) * 10**16
     if taken != whole and ledger._ceil_div(unsafe_mul(whole - taken, b.price), WAD) < minimum:
-        refusal._because("liquidation: leaves too little")
+        refusal._because(refusal.LIQUIDATION_LEAVES_TOO_LITTLE)
     if maintenance != 0 and equity * s.maintenance <= s.equity * maintenance:
-        refusal._because("liquidation: health must rise")
+        refusal._because(refusal.LIQUIDATION_HEALTH_MUST_RISE)
     if equity * WAD > TAU * maintenance:
         if taken != whole:
-            refusal._because("liquidation: slice too large")
+            refusal._because(refusal.LIQUIDATION_SLICE_TOO_LARGE)
         # the whole may go if reaching TAU would leave less than the minimum size ...
         least: uint256 = ledger._ceil_div(minimum * WAD, b.price)
         if whole > least:
@@ -141,7 +171,7 @@ def _check_after(s: Subject, taken: uint256, equity: uint256, maintenance: uint2
                 # ... or if no partial slice lowers the margin: it is convex in the slice, so a small one tells for all
                 penalty, margin_then = self._slice(s, max(1, whole // PROBE), b)
                 if margin_then < s.maintenance:
-                    refusal._because("liquidation: slice too large")
+                    refusal._because(refusal.LIQUIDATION_SLICE_TOO_LARGE)
 
 
 @internal
@@ -150,7 +180,7 @@ def _takeover(account: uint256, market: uint256, size: uint256, liquidator: uint
     @notice The liquidator's account takes `size` at the mark.
     """
     if not accounts._acts_for(liquidator, msg.sender):
-        refusal._because("liquidation: not your account")
+        refusal._because(refusal.LIQUIDATION_NOT_YOUR_ACCOUNT)
     self._seize(account, market, size, liquidator, 0, False, 0, False, empty(bytes32))
 
 
@@ -166,13 +196,13 @@ def _takeover_by_order(
     @notice Close a slice against a signed order at a price no worse for the account than a takeover now.
     """
     if keeper == account or keeper == order.account:
-        refusal._because("liquidation: keeper takes part")
+        refusal._because(refusal.LIQUIDATION_KEEPER_TAKES_PART)
     if accounts._owner_of(keeper) == empty(address):
-        refusal._because("liquidation: keeper has no owner")
+        refusal._because(refusal.LIQUIDATION_KEEPER_HAS_NO_OWNER)
     order_hash: bytes32 = orders._take(order, signature, size)
     price: uint256 = order.price
     if price == 0:
-        refusal._because("trading: price outside band")
+        refusal._because(refusal.TRADING_PRICE_OUTSIDE_BAND)
     self._seize(
         account,
         convert(order.market, uint256),
@@ -203,11 +233,11 @@ def _seize(
     @param price The order's price; 0: the mark, and `target` is the liquidator.
     """
     if account == target:
-        refusal._because("liquidation: same account")
+        refusal._because(refusal.LIQUIDATION_SAME_ACCOUNT)
     quotes: uint256[16] = trading._quotes(market, account, target)
     b: ledger.Book = trading._book_at_mark(market, quotes)
     s: Subject = self._subject(account, size, b, quotes)
-    change: int256 = convert(size, int256) if s.size < 0 else -convert(size, int256)
+    change: int256 = convert(size, int256) if s.leg.size < 0 else -convert(size, int256)
     side: trading.Side = empty(trading.Side)
     side.account = target
     side.change = -change
@@ -220,12 +250,12 @@ def _seize(
     loss: uint256 = 0
     gain: uint256 = 0
     if price != 0:
-        if buys != (s.size > 0):
-            refusal._because("liquidation: order on wrong side")
+        if buys != (s.leg.size > 0):
+            refusal._because(refusal.LIQUIDATION_ORDER_ON_WRONG_SIDE)
         trading._check_band(b, price)
         slip: uint256 = size * (max(price, b.price) - min(price, b.price))
         # a long sells: it loses below the mark; a short buys: it loses above
-        if (price < b.price) == (s.size > 0):
+        if (price < b.price) == (s.leg.size > 0):
             loss = ledger._ceil_div(slip, WAD)
             side.gain = unsafe_div(slip, WAD)
         else:
@@ -234,22 +264,22 @@ def _seize(
         side.fee = trading._fee(b, size, price, 216)
         # the fund's part is not for sale: a loss comes out of what a liquidator would get
         if loss > to_worker:
-            refusal._because("liquidation: worse than takeover")
+            refusal._because(refusal.LIQUIDATION_WORSE_THAN_TAKEOVER)
 
     # the account's arrears come before everything else that its cash pays for
     cash: uint256 = s.wallet & MASK_104
-    pnl: int256 = s.pnl + convert(gain, int256)
-    losses: uint256 = s.others.losses + trading._negative(pnl)
+    leg: ledger.Leg = ledger._with_gain(s.leg, convert(gain, int256))
+    losses: uint256 = s.others.losses + trading._negative(leg.pnl)
     paid: uint256 = loss
-    if pnl < 0 and cash >= losses:
-        arrears: uint256 = convert(-pnl, uint256)
+    if leg.pnl < 0 and cash >= losses:
+        arrears: uint256 = convert(-leg.pnl, uint256)
         paid += arrears
         cash = unsafe_sub(cash, arrears)
         losses = unsafe_sub(losses, arrears)
-        pnl = 0
+        leg.pnl = 0
     free: uint256 = cash - min(cash, losses)
     if loss > free:
-        refusal._because("liquidation: loss exceeds cash")
+        refusal._because(refusal.LIQUIDATION_LOSS_EXCEEDS_CASH)
     free -= loss
     cash -= loss
     penalty -= loss
@@ -262,12 +292,9 @@ def _seize(
     to_fund: uint256 = penalty - to_worker
     cash_worker: uint256 = min(to_worker, free)
     cash_fund: uint256 = min(to_fund, free - cash_worker)
+    leg.size += change
     ledger._store_leg(
-        b,
-        account,
-        s.size + change,
-        pnl,
-        ledger._with_cash(s.wallet, cash - cash_worker - cash_fund),
+        b, account, leg, ledger._with_cash(s.wallet, cash - cash_worker - cash_fund)
     )
     if to_worker != cash_worker:
         to_worker = cash_worker + claims._assign(
@@ -275,7 +302,11 @@ def _seize(
         )
     if to_fund != cash_fund:
         to_fund = cash_fund + claims._assign(account, FUND, to_fund - cash_fund, quotes, 0)
-    self._check_after(s, size, s.equity - loss - to_worker - to_fund, maintenance, b)
+    equity: uint256 = s.equity - loss - to_worker - to_fund
+    self._check_after(s, size, equity, maintenance, b)
+    if s.wallet & ledger.DEADLINE != 0 and equity >= maintenance:
+        # the margin call ends here (LIQ-1)
+        ledger._set_wallet(account, ledger.wallets[account] & ~ledger.DEADLINE)
 
     if price == 0:
         side.credit = cash_worker
@@ -283,7 +314,7 @@ def _seize(
         ledger._credit(keeper, to_worker)
     done: trading.Done = trading._trade(b, side, quotes)
     book: uint256 = ledger._traded(
-        b, done.long_change + max(s.size + change, 0) - max(s.size, 0), paid + done.paid
+        b, done.long_change + max(s.leg.size + change, 0) - max(s.leg.size, 0), paid + done.paid
     )
     house: uint256 = trading._pay_house(cash_fund, done.fee)
     log IMarginEngine.TakenOver(

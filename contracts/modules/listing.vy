@@ -13,10 +13,12 @@ from . import custody
 from . import ledger
 from . import refusal
 from . import settlement
+from . import synchronisation
 from . import valuation
 
 uses: custody
 uses: ledger
+uses: synchronisation
 uses: valuation
 
 WAD: constant(uint256) = 10**18
@@ -28,35 +30,35 @@ FUND: constant(uint256) = 1
 
 
 @internal
-@pure
+@view
 def _pack(config: IMarginEngine.MarketConfig) -> uint256:
     """
     @notice A market's configuration as one word; every value checked against its range.
     """
     if config.oi_cap < 1 or config.oi_cap >= 2**96:
-        refusal._because("listing: oi cap out of range")
+        refusal._because(refusal.LISTING_OI_CAP_OUT_OF_RANGE)
     if (
         config.min_notional < 10**16
         or config.min_notional % 10**16 != 0
         or config.min_notional // 10**16 >= 2**32
     ):
-        refusal._because("listing: min notional off range")
+        refusal._because(refusal.LISTING_MIN_NOTIONAL_OFF_RANGE)
     if (
         config.max_notional < config.min_notional
         or config.max_notional % WAD != 0
         or config.max_notional > 10**30
     ):
-        refusal._because("listing: max notional off range")
+        refusal._because(refusal.LISTING_MAX_NOTIONAL_OFF_RANGE)
     if config.band < 1 or config.band > 50_000:
-        refusal._because("listing: band out of range")
+        refusal._because(refusal.LISTING_BAND_OUT_OF_RANGE)
     if (
         config.penalty_max < 1
         or config.penalty_max > 50_000
         or config.penalty_min > config.penalty_max
     ):
-        refusal._because("listing: penalty out of range")
+        refusal._because(refusal.LISTING_PENALTY_OUT_OF_RANGE)
     if config.maker_fee > 10_000 or config.taker_fee > 10_000:
-        refusal._because("listing: fee out of range")
+        refusal._because(refusal.LISTING_FEE_OUT_OF_RANGE)
     flags: uint256 = 3 if config.reduce_only else 1
     return (
         config.oi_cap
@@ -95,29 +97,29 @@ def _check_limits(market: uint256, config: IMarginEngine.MarketConfig, price: ui
     """
     limits: IRiskModel.Limits = staticcall valuation.RISK.limits(market)
     if config.penalty_max * 10**7 > limits.penalty_cap:
-        refusal._because("listing: penalty above risk cap")
+        refusal._because(refusal.LISTING_PENALTY_ABOVE_RISK_CAP)
     # a market that only reduces may outgrow its depth; it must still be possible to set it so
     if not config.reduce_only and config.oi_cap * price > limits.share * limits.depth * (
         WAD * WAD // UNIT
     ):
-        refusal._because("listing: oi cap above depth")
+        refusal._because(refusal.LISTING_OI_CAP_ABOVE_DEPTH)
     feed: IPriceOracle.Feed = staticcall valuation.ORACLE.feed(market)
     if feed.gap > limits.g:
-        refusal._because("listing: feed's gap above risk's")
+        refusal._because(refusal.LISTING_FEEDS_GAP_ABOVE_RISKS)
     # largest size at the highest price the feed may name
     if config.oi_cap << feed.ceiling > WAD << 100:
-        refusal._because("listing: oi cap out of range")
+        refusal._because(refusal.LISTING_OI_CAP_OUT_OF_RANGE)
 
 
 @internal
 def _list(market: uint256, config: IMarginEngine.MarketConfig, allowance_cap: uint256):
     if market >= 16:
-        refusal._because("listing: market above fifteen")
+        refusal._because(refusal.LISTING_MARKET_ABOVE_FIFTEEN)
     if ledger.books[market * 4 + 3] != 0:
-        refusal._because("listing: market is listed")
+        refusal._because(refusal.LISTING_MARKET_IS_LISTED)
     quote: uint256 = valuation._quotes(1 << market)[market]
     if not valuation._fresh(quote):
-        refusal._because("trading: no fresh price")
+        refusal._because(refusal.TRADING_NO_FRESH_PRICE)
     price: uint256 = valuation._price(quote)
     word: uint256 = self._pack(config)
     self._check_limits(market, config, price)
@@ -130,9 +132,11 @@ def _list(market: uint256, config: IMarginEngine.MarketConfig, allowance_cap: ui
     b.long_a = A_ONE
     b.short_a = A_ONE
     b.epoch = 1
+    b.cash = buffer
+    b = synchronisation._marked(b)
     ledger._store_side(b, True)
     ledger._store_side(b, False)
-    ledger._store_book(market, 0, buffer)
+    ledger._store_book(b)
     self._set_config(market, word)
     self._set_allowance(market, allowance_cap, allowance_cap)
     log IMarginEngine.MarketListed(market=market, price=price, buffer=buffer)
@@ -151,14 +155,14 @@ def _dust_buffer(oi_cap: uint256, price: uint256) -> uint256:
 def _take_from_fund(amount: uint256):
     fund: uint256 = ledger.wallets[FUND]
     if fund & MASK_104 < amount:
-        refusal._because("listing: fund below buffer")
+        refusal._because(refusal.LISTING_FUND_BELOW_BUFFER)
     ledger._set_wallet(FUND, fund - amount)
 
 
 @internal
 def _update(market: uint256, config: IMarginEngine.MarketConfig):
     if not ledger._is_listed(market):
-        refusal._because("trading: market not listed")
+        refusal._because(refusal.TRADING_MARKET_NOT_LISTED)
     word: uint256 = self._pack(config)
     # a dead feed does not keep the owner from winding a market down: its last good price stands
     price: uint256 = valuation._price(valuation._quotes(1 << market)[market])
@@ -166,11 +170,19 @@ def _update(market: uint256, config: IMarginEngine.MarketConfig):
     # a higher cap needs a larger dust buffer
     had: uint256 = self._dust_buffer(ledger.books[market * 4 + 3] & MASK_96, price)
     needs: uint256 = self._dust_buffer(config.oi_cap, price)
+    b: ledger.Book = ledger._load_book(market, 0)
     if needs > had:
         self._take_from_fund(needs - had)
-        b: ledger.Book = ledger._load_book(market, 0)
-        ledger._store_book(market, b.oi, b.cash + needs - had)
+        b.cash += needs - had
+        ledger._store_book(b)
+    # a frozen market stays so
+    word |= ledger.books[market * 4 + 3] & (ledger.FROZEN_FLAG << 248)
     self._set_config(market, word)
+    b.config = word
+    b = ledger._crowded(b)
+    if b.changed != 0:
+        ledger._store_side(b, True)
+        ledger._store_side(b, False)
 
 
 @internal
@@ -182,7 +194,7 @@ def _set_config(market: uint256, word: uint256):
 @internal
 def _set_allowance(market: uint256, cap: uint256, available: uint256):
     if cap >= 2**103:
-        refusal._because("listing: allowance out of range")
+        refusal._because(refusal.LISTING_ALLOWANCE_OUT_OF_RANGE)
     word: uint256 = cap | (min(available, cap) << 104) | (block.timestamp << 208)
     ledger.allowances[market] = word
     log IMarginEngine.AllowanceUpdated(market=market, allowance=word)
@@ -191,15 +203,15 @@ def _set_allowance(market: uint256, cap: uint256, available: uint256):
 @internal
 def _set_reward(rule: IMarginEngine.RewardRule):
     if rule.minimum > rule.cap or rule.cap // 10**9 >= 2**64:
-        refusal._because("listing: reward out of range")
+        refusal._because(refusal.LISTING_REWARD_OUT_OF_RANGE)
     if rule.minimum % 10**9 != 0 or rule.cap % 10**9 != 0:
-        refusal._because("listing: reward not in 1e9")
+        refusal._because(refusal.LISTING_REWARD_NOT_IN_1E9)
     if rule.native_price % 10**9 != 0 or rule.native_price // 10**9 >= 2**64:
-        refusal._because("listing: native price off range")
+        refusal._because(refusal.LISTING_NATIVE_PRICE_OFF_RANGE)
     if rule.gas_units >= 2**24 or rule.premium > 50_000:
-        refusal._because("listing: gas out of range")
+        refusal._because(refusal.LISTING_GAS_OUT_OF_RANGE)
     if rule.interval < 60 or rule.interval > 604_800:
-        refusal._because("listing: interval out of range")
+        refusal._because(refusal.LISTING_INTERVAL_OUT_OF_RANGE)
     word: uint256 = (
         (rule.minimum // 10**9)
         | ((rule.cap // 10**9) << 64)
@@ -216,8 +228,8 @@ def _set_reward(rule: IMarginEngine.RewardRule):
 def _set_fund(fund: address):
     # another contract may take over only an account with nothing in it: no cash, no claims
     if ledger.fund != empty(address) and ledger.wallets[FUND] & (2**120 - 1) != 0:
-        refusal._because("listing: fund is set")
+        refusal._because(refusal.LISTING_FUND_IS_SET)
     if fund == empty(address):
-        refusal._because("listing: fund is zero")
+        refusal._because(refusal.LISTING_FUND_IS_ZERO)
     ledger.fund = fund
     log IMarginEngine.FundUpdated(fund=fund)

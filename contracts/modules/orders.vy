@@ -59,7 +59,7 @@ def _check_signature(order: IMarginEngine.Order, order_hash: bytes32, signature:
     if owner == empty(address) or not signature_checker._is_valid_ERC1271_signature_now(
         owner, order_hash, signature
     ):
-        refusal._because("orders: wrong signature")
+        refusal._because(refusal.ORDERS_WRONG_SIGNATURE)
 
 
 @internal
@@ -69,23 +69,23 @@ def _take(order: IMarginEngine.Order, signature: Bytes[65], size: uint256) -> by
     @return The order's hash.
     """
     if block.timestamp > order.expiry:
-        refusal._because("orders: expired")
+        refusal._because(refusal.ORDERS_EXPIRED)
     if order.taker != empty(address) and order.taker != msg.sender:
-        refusal._because("orders: wrong taker")
+        refusal._because(refusal.ORDERS_WRONG_TAKER)
     if order.salt < (ledger.wallets[order.account] >> 152) & MASK_56:
-        refusal._because("orders: cancelled")
+        refusal._because(refusal.ORDERS_CANCELLED)
     order_hash: bytes32 = self._hash(order)
     filled: uint256 = ledger.filled[order_hash]
     if filled == max_value(uint256):
-        refusal._because("orders: cancelled")
+        refusal._because(refusal.ORDERS_CANCELLED)
     if size == 0:
-        refusal._because("orders: size is zero")
+        refusal._because(refusal.ORDERS_SIZE_IS_ZERO)
     if order.size > SIZE_MAX or order.size < -SIZE_MAX:
-        refusal._because("orders: size out of range")
+        refusal._because(refusal.ORDERS_SIZE_OUT_OF_RANGE)
     limit: uint256 = convert(abs(order.size), uint256)
     # what is filled is never above the order's size
     if size > limit - filled:
-        refusal._because("orders: overfilled")
+        refusal._because(refusal.ORDERS_OVERFILLED)
     self._check_signature(order, order_hash, signature)
     ledger.filled[order_hash] = filled + size
     return order_hash
@@ -94,7 +94,7 @@ def _take(order: IMarginEngine.Order, signature: Bytes[65], size: uint256) -> by
 @internal
 def _cancel(order: IMarginEngine.Order):
     if not accounts._acts_for(order.account, msg.sender):
-        refusal._because("orders: not yours")
+        refusal._because(refusal.ORDERS_NOT_YOURS)
     order_hash: bytes32 = self._hash(order)
     ledger.filled[order_hash] = max_value(uint256)
     log IMarginEngine.OrderCancelled(account=order.account, order_hash=order_hash)
@@ -103,9 +103,9 @@ def _cancel(order: IMarginEngine.Order):
 @internal
 def _cancel_below(account: uint256, salt: uint256):
     if not accounts._acts_for(account, msg.sender):
-        refusal._because("orders: not yours")
+        refusal._because(refusal.ORDERS_NOT_YOURS)
     wallet: uint256 = ledger.wallets[account]
     if salt <= (wallet >> 152) & MASK_56 or salt > MASK_56:
-        refusal._because("orders: salt not raised")
+        refusal._because(refusal.ORDERS_SALT_NOT_RAISED)
     ledger.wallets[account] = (wallet & ~(MASK_56 << 152)) | (salt << 152)
     log IMarginEngine.OrdersCancelledBelow(account=account, salt=salt)

@@ -8,10 +8,12 @@
 """
 from ..interfaces import IMarginEngine
 from . import ledger
+from . import margin_calls
 from . import refusal
 from . import valuation
 
 uses: ledger
+uses: margin_calls
 uses: valuation
 
 MASK_104: constant(uint256) = 2**104 - 1
@@ -47,37 +49,48 @@ def _touch(account: uint256, quotes: uint256[16]):
         if rest == 0:
             break
         if rest & 1 == 1:
-            if valuation._fresh(quotes[market]) or not ledger._is_live(account, market):
+            if self._can_mark(account, market, quotes[market]):
                 price: uint256 = valuation._price(quotes[market])
-                size: int256 = 0
-                pnl: int256 = 0
-                size, pnl = ledger._value(account, market, price)
                 ledger._store_leg(
-                    ledger._load_book(market, price), account, size, pnl, ledger.wallets[account]
+                    ledger._load_book(market, price),
+                    account,
+                    ledger._mark(account, market, price),
+                    ledger.wallets[account],
                 )
         rest >>= 1
+    margin_calls._clear_if_cured(account, quotes)
+
+
+@internal
+@view
+def _can_mark(account: uint256, market: uint256, quote: uint256) -> bool:
+    """
+    @notice A live leg needs a fresh price; one of a frozen book waits.
+    """
+    if ledger._is_live(account, market):
+        return valuation._fresh(quote)
+    return not ledger._is_kept(account, market)
 
 
 @internal
 def _settle(
     account: uint256, quotes: uint256[16], focus: uint256
-) -> (uint256, uint256, int256, int256):
+) -> (uint256, uint256, ledger.Leg):
     """
     @notice Mark what can be marked, then claims from the markets' cash, then arrears from the account's (LED-3).
             No events: the caller logs what it returns.
     @param focus A market of which the caller wants the leg.
-    @return Bitmaps of the legs that were held and of the markets whose cash changed; size and pnl of the leg in
-            `focus` as they are now, size 0 for a live leg without a fresh price.
+    @return Bitmaps of the legs that were held and of the markets whose cash changed; the leg in `focus` as it is now,
+            with size 0 if it was left alone.
     """
     wallet: uint256 = ledger.wallets[account]
     held: uint256 = (wallet >> 104) & MASK_16
     cash: uint256 = wallet & MASK_104
-    sizes: int256[16] = empty(int256[16])
-    pnls: int256[16] = empty(int256[16])
+    legs: ledger.Leg[16] = empty(ledger.Leg[16])
     # cash of the markets after this call, and which of them it changes
     backing: uint256[16] = empty(uint256[16])
     changed: uint256 = 0
-    # live legs without a fresh price: their snap is left alone
+    # live legs without a fresh price and legs of a frozen book: their snap is left alone
     dead: uint256 = 0
     owed: uint256 = 0
     rest: uint256 = held
@@ -85,25 +98,24 @@ def _settle(
         if rest == 0:
             break
         if rest & 1 == 1:
-            size: int256 = 0
-            pnl: int256 = 0
-            if not valuation._fresh(quotes[market]) and ledger._is_live(account, market):
+            leg: ledger.Leg = empty(ledger.Leg)
+            if not self._can_mark(account, market, quotes[market]):
                 dead |= 1 << market
-                pnl = ledger._recorded_pnl(account, market)
+                leg.pnl = ledger._recorded_pnl(account, market)
             else:
-                size, pnl = ledger._value(account, market, valuation._price(quotes[market]))
-                if pnl > 0:
+                leg = ledger._mark(account, market, valuation._price(quotes[market]))
+                if leg.pnl > 0 and (leg.size != 0 or not ledger._is_frozen(market)):
                     b: uint256 = ledger._cash_of(market)
-                    amount: uint256 = min(convert(pnl, uint256), b)
+                    # only what has matured (LED-4)
+                    amount: uint256 = min(convert(leg.pnl, uint256) - leg.reserve, b)
                     if amount != 0:
                         changed |= 1 << market
                         backing[market] = b - amount
                         cash += amount
-                        pnl -= convert(amount, int256)
-            if pnl < 0:
-                owed += convert(-pnl, uint256)
-            sizes[market] = size
-            pnls[market] = pnl
+                        leg.pnl -= convert(amount, int256)
+            if leg.pnl < 0:
+                owed += convert(-leg.pnl, uint256)
+            legs[market] = leg
         rest >>= 1
 
     covered: bool = cash >= owed
@@ -112,38 +124,38 @@ def _settle(
         if rest == 0:
             break
         if rest & 1 == 1:
-            pnl: int256 = pnls[market]
-            if pnl < 0:
-                arrears: uint256 = convert(-pnl, uint256)
+            leg: ledger.Leg = legs[market]
+            if leg.pnl < 0:
+                arrears: uint256 = convert(-leg.pnl, uint256)
                 # short of cash: pro rata, rounded down; the last one gets what is left
                 amount: uint256 = arrears if covered else unsafe_div(cash * arrears, owed)
                 if amount != 0:
                     changed |= 1 << market
                     backing[market] = ledger._cash_of(market) + amount
                     cash -= amount
-                    pnl += convert(amount, int256)
+                    leg.pnl += convert(amount, int256)
                 owed -= arrears
-                pnls[market] = pnl
+                legs[market] = leg
             snap: uint256 = 0
             profit: uint256 = 0
             if (dead >> market) & 1 == 1:
                 snap = ledger.positions[account][market * 2]
                 profit = ledger._pack_profit(
                     convert(convert(ledger.positions[account][market * 2 + 1], bytes32), int256),
-                    pnl,
+                    leg.pnl,
                 )
             else:
                 snap, profit = ledger._pack_leg(
-                    ledger._load_book(market, valuation._price(quotes[market])), sizes[market], pnl
+                    ledger._load_book(market, valuation._price(quotes[market])), leg
                 )
             ledger.positions[account][market * 2] = snap
             ledger.positions[account][market * 2 + 1] = profit
-            wallet = ledger._with_held(wallet, market, snap != 0 or pnl != 0)
+            wallet = ledger._with_held(wallet, market, snap != 0 or leg.pnl != 0)
             if (changed >> market) & 1 == 1:
                 ledger._write_cash(market, backing[market])
         rest >>= 1
     ledger.wallets[account] = ledger._with_cash(wallet, cash)
-    return held, changed, sizes[focus], pnls[focus]
+    return held, changed, legs[focus]
 
 
 @internal
@@ -214,7 +226,7 @@ def _cover(market: uint256) -> uint256:
     allowance: uint256 = self._allowance(market)
     paid: uint256 = min(ledger.shortfalls[market], min(ledger.wallets[FUND] & MASK_104, allowance))
     if paid == 0:
-        refusal._because("cover: nothing to pay")
+        refusal._because(refusal.COVER_NOTHING_TO_PAY)
     house: uint256 = self._draw(market, paid, allowance)
     log IMarginEngine.AccountUpdated(account=FUND, wallet=house)
     self._change_shortfall(market, 0, paid)

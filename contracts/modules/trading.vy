@@ -9,9 +9,11 @@
 """
 from ..interfaces import IMarginEngine
 from . import accounts
+from . import funding
 from . import ledger
 from . import orders
 from . import refusal
+from . import synchronisation
 from . import valuation
 
 uses: accounts
@@ -32,6 +34,7 @@ FEE_UNIT: constant(uint256) = 10**6
 TREASURY_SHARE: constant(uint256) = 2 * 10**17
 FUND: constant(uint256) = 1
 REDUCE_ONLY_FLAG: constant(uint256) = 2
+FROZEN_FLAG: constant(uint256) = 4
 EPOCH_MAX: constant(uint256) = 2**20 - 1
 
 
@@ -51,6 +54,8 @@ struct Side:
     reduce_only: bool
     # the liquidator's side: initial margin always, no minimum, allowed where a market is reduce-only
     liquidator: bool
+    # the market has to be synchronised before this side may grow
+    waits: bool
 
 
 # @notice What one side did to the market and the house.
@@ -74,12 +79,15 @@ def _trade(b: ledger.Book, side: Side, quotes: uint256[16]) -> Done:
     @notice Mark the account's leg, change it, pay loss, fee and the leg's arrears, write it, check the account.
     """
     wallet: uint256 = ledger.wallets[side.account]
+    if wallet & ledger.LOCKED != 0:
+        refusal._because(refusal.TRADING_ACCOUNT_IS_LOCKED)
     bit: uint256 = 1 << b.market
     held: uint256 = (wallet >> 104) & MASK_16
-    size: int256 = 0
-    pnl: int256 = 0
+    leg: ledger.Leg = empty(ledger.Leg)
     if held & bit != 0:
-        size, pnl = ledger._value(side.account, b.market, b.price)
+        leg = ledger._mark(side.account, b.market, b.price)
+    size: int256 = leg.size
+    pnl: int256 = leg.pnl
     others: valuation.Legs = empty(valuation.Legs)
     if held & ~bit != 0:
         others = valuation._legs(side.account, held & ~bit, quotes)
@@ -88,7 +96,7 @@ def _trade(b: ledger.Book, side: Side, quotes: uint256[16]) -> Done:
 
     cash: uint256 = (wallet & MASK_104) + side.credit
     if cash < side.loss:
-        refusal._because("trading: loss exceeds cash")
+        refusal._because(refusal.TRADING_LOSS_EXCEEDS_CASH)
     left: uint256 = unsafe_sub(cash, side.loss)
     done: Done = Done(long_change=max(after, 0) - max(size, 0), paid=side.loss, fee=side.fee)
     if reduces:
@@ -98,9 +106,10 @@ def _trade(b: ledger.Book, side: Side, quotes: uint256[16]) -> Done:
         # an account without cash can still reduce
         done.fee = min(side.fee, left)
     if left < done.fee:
-        refusal._because("trading: fee exceeds cash")
+        refusal._because(refusal.TRADING_FEE_EXCEEDS_CASH)
     left = unsafe_sub(left, done.fee)
-    pnl_after: int256 = pnl + convert(side.gain, int256)
+    leg = ledger._with_gain(leg, convert(side.gain, int256))
+    pnl_after: int256 = leg.pnl
     losses: uint256 = others.losses + self._negative(pnl_after)
     if pnl_after < 0 and left >= losses:
         arrears: uint256 = convert(-pnl_after, uint256)
@@ -112,51 +121,63 @@ def _trade(b: ledger.Book, side: Side, quotes: uint256[16]) -> Done:
     if others.blind != 0 and side.loss * BAND_UNIT * WAD > convert(
         abs(side.change), uint256
     ) * b.price * ((b.config >> 184) & MASK_16):
-        refusal._because("trading: loss with a stale leg")
+        refusal._because(refusal.TRADING_LOSS_WITH_A_STALE_LEG)
     if not reduces:
         if side.reduce_only:
-            refusal._because("trading: order only reduces")
+            refusal._because(refusal.TRADING_ORDER_ONLY_REDUCES)
         if others.blind != 0:
-            refusal._because("trading: a leg is not fresh")
+            refusal._because(refusal.TRADING_A_LEG_IS_NOT_FRESH)
         # a position holds 20 bits of epoch; a market that ended as often takes no new ones
         if b.epoch >= EPOCH_MAX and not side.liquidator:
-            refusal._because("trading: market is worn out")
+            refusal._because(refusal.TRADING_MARKET_IS_WORN_OUT)
         if not side.liquidator and (b.config >> 248) & REDUCE_ONLY_FLAG != 0:
-            refusal._because("trading: market only reduces")
+            refusal._because(refusal.TRADING_MARKET_ONLY_REDUCES)
+        if (b.config >> 248) & FROZEN_FLAG != 0:
+            refusal._because(refusal.TRADING_MARKET_IS_FROZEN)
+        if side.waits:
+            refusal._because(refusal.TRADING_MARKET_OUT_OF_SYNC)
     if side.liquidator or (held & bit == 0 and not reduces):
         # what is held afterwards: a takeover may close the liquidator's own leg while it brings claims in another
         stays: bool = after != 0 or pnl_after != 0
         if ledger._count((held & ~bit) | (bit if stays else 0)) > MAX_HELD:
-            refusal._because("trading: too many markets")
+            refusal._because(refusal.TRADING_TOO_MANY_MARKETS)
     notional: int256 = ledger._notional(after, b.price)
     if after != 0:
         size_quote: uint256 = convert(abs(notional), uint256)
         if not side.liquidator and size_quote < ((b.config >> 96) & MASK_32) * 10**16:
-            refusal._because("trading: below minimum")
+            refusal._because(refusal.TRADING_BELOW_MINIMUM)
         if not reduces and size_quote > ((b.config >> 128) & MASK_40) * WAD:
-            refusal._because("trading: above maximum")
+            refusal._because(refusal.TRADING_ABOVE_MAXIMUM)
     maintenance: uint256 = 0
     initial: uint256 = 0
-    maintenance, initial = valuation._margin(others, b.market, notional)
+    crowding: uint256 = ledger._crowding(b.long_tail)
+    maintenance, initial = valuation._margin(others, b.market, notional, crowding)
+    cured: bool = True
     if left < losses + initial:
         if not reduces or side.liquidator:
-            refusal._because("trading: below initial margin")
+            refusal._because(refusal.TRADING_BELOW_INITIAL_MARGIN)
         gains: uint256 = others.gains + self._positive(pnl_after)
         equity: int256 = convert(left + gains, int256) - convert(losses, int256)
         if equity < 0:
-            refusal._because("trading: equity below zero")
+            refusal._because(refusal.TRADING_EQUITY_BELOW_ZERO)
         equity_before: int256 = (
             convert(cash + others.gains, int256) - convert(others.losses, int256) + pnl
         )
         maintenance_before: uint256 = 0
         maintenance_before, initial = valuation._margin(
-            others, b.market, ledger._notional(size, b.price)
+            others, b.market, ledger._notional(size, b.price), WAD
         )
         if equity * convert(maintenance_before, int256) < equity_before * convert(
             maintenance, int256
         ):
-            refusal._because("trading: health falls")
-    ledger._store_leg(b, side.account, after, pnl_after, ledger._with_cash(wallet, left))
+            refusal._because(refusal.TRADING_HEALTH_FALLS)
+        cured = equity >= convert(maintenance, int256)
+    if cured:
+        # a margin call ends here (LIQ-1)
+        wallet &= ~ledger.DEADLINE
+    leg.size = after
+    leg.pnl = pnl_after
+    ledger._store_leg(b, side.account, leg, ledger._with_cash(wallet, left))
     return done
 
 
@@ -173,7 +194,7 @@ def _quotes(market: uint256, first: uint256, second: uint256) -> uint256[16]:
     @notice Quotes of a market and of all that two accounts hold; read once for both.
     """
     if market >= 16:
-        refusal._because("trading: market not listed")
+        refusal._because(refusal.TRADING_MARKET_NOT_LISTED)
     held: uint256 = (ledger.wallets[first] | ledger.wallets[second]) >> 104
     return valuation._quotes((1 << market) | (held & MASK_16))
 
@@ -182,23 +203,23 @@ def _quotes(market: uint256, first: uint256, second: uint256) -> uint256[16]:
 @view
 def _book_at_mark(market: uint256, quotes: uint256[16]) -> ledger.Book:
     """
-    @notice The market of a trade, which needs a fresh price.
+    @notice The market of a trade, which needs a fresh price, with the funding of the past minutes paid.
     """
     b: ledger.Book = ledger._load_book(market, quotes[market] & MASK_96)
     b.config = ledger.books[market * 4 + 3]
     if b.config == 0:
-        refusal._because("trading: market not listed")
+        refusal._because(refusal.TRADING_MARKET_NOT_LISTED)
     if not valuation._fresh(quotes[market]):
-        refusal._because("trading: no fresh price")
-    return b
+        refusal._because(refusal.TRADING_NO_FRESH_PRICE)
+    return funding._fold(b)
 
 
 @internal
-@pure
+@view
 def _check_band(b: ledger.Book, price: uint256):
     gap: uint256 = max(price, b.price) - min(price, b.price)
     if price > MASK_96 or gap * BAND_UNIT > ((b.config >> 168) & MASK_16) * b.price:
-        refusal._because("trading: price outside band")
+        refusal._because(refusal.TRADING_PRICE_OUTSIDE_BAND)
 
 
 @internal
@@ -222,7 +243,7 @@ def _pay_house(to_fund: uint256, fees: uint256) -> uint256:
         cut: uint256 = unsafe_div(fees * TREASURY_SHARE, WAD)
         cash: uint256 = (wallet & MASK_104) + to_fund + fees - cut
         if cash >= LIMIT_103 or (wallet >> 152) + cut >= LIMIT_103:
-            refusal._because("ledger: cash out of range")
+            refusal._because(refusal.LEDGER_CASH_OUT_OF_RANGE)
         wallet = ((wallet + (cut << 152)) & ~MASK_104) | cash
         ledger.wallets[FUND] = wallet
     return wallet
@@ -234,14 +255,21 @@ def _fill(order: IMarginEngine.Order, signature: Bytes[65], account: uint256, si
     @notice Fill `size` of a signed order against `account`, at the order's price.
     """
     if not accounts._acts_for(account, msg.sender):
-        refusal._because("trading: not your account")
+        refusal._because(refusal.TRADING_NOT_YOUR_ACCOUNT)
     if account == order.account:
-        refusal._because("trading: order is your own")
+        refusal._because(refusal.TRADING_ORDER_IS_YOUR_OWN)
     order_hash: bytes32 = orders._take(order, signature, size)
     market: uint256 = convert(order.market, uint256)
     quotes: uint256[16] = self._quotes(market, account, order.account)
     b: ledger.Book = self._book_at_mark(market, quotes)
     self._check_band(b, order.price)
+    waits: bool = synchronisation._is_out(b)
+    wait: uint256 = b.tail >> 40
+    if wait != 0 and not waits:
+        if synchronisation._has_waited(wait):
+            b.tail &= 2**40 - 1
+        else:
+            waits = True
 
     buys: bool = order.size > 0
     change: int256 = convert(size, int256)
@@ -260,6 +288,7 @@ def _fill(order: IMarginEngine.Order, signature: Bytes[65], account: uint256, si
         credit=0,
         reduce_only=order.reduce_only,
         liquidator=False,
+        waits=waits,
     )
     taker: Side = Side(
         account=account,
@@ -270,6 +299,7 @@ def _fill(order: IMarginEngine.Order, signature: Bytes[65], account: uint256, si
         credit=0,
         reduce_only=False,
         liquidator=False,
+        waits=waits,
     )
     if buys == (order.price > b.price):
         maker.gain = 0
@@ -281,6 +311,9 @@ def _fill(order: IMarginEngine.Order, signature: Bytes[65], account: uint256, si
     done_taker: Done = self._trade(b, taker, quotes)
 
     long_change: int256 = done.long_change + done_taker.long_change
+    # OI is never below either side's sum, so this cannot fail
+    oi: uint256 = convert(convert(b.oi, int256) + max(long_change, 0), uint256)
+    b.tail = funding._observe(b, oi, size, order.price, done.fee + done_taker.fee)
     book: uint256 = ledger._traded(b, long_change, done.paid + done_taker.paid)
     self._check_cap(b, long_change)
     house: uint256 = self._pay_house(0, done.fee + done_taker.fee)
@@ -297,8 +330,8 @@ def _fill(order: IMarginEngine.Order, signature: Bytes[65], account: uint256, si
 
 
 @internal
-@pure
+@view
 def _check_cap(b: ledger.Book, long_change: int256):
     if long_change > 0:
         if b.oi + convert(long_change, uint256) > b.config & MASK_96:
-            refusal._because("trading: open interest cap")
+            refusal._because(refusal.TRADING_OPEN_INTEREST_CAP)

@@ -93,7 +93,10 @@ def _legs(account: uint256, held: uint256, quotes: uint256[16]) -> Legs:
             if size != 0:
                 notional: int256 = ledger._notional(size, price)
                 legs.gross = unsafe_add(legs.gross, convert(abs(notional), uint256))
-                legs.risk.append(IRiskModel.Leg(market=market, notional=notional, crowding=WAD))
+                crowding: uint256 = ledger._crowding(ledger.books[market * 4] >> 232)
+                legs.risk.append(
+                    IRiskModel.Leg(market=market, notional=notional, crowding=crowding)
+                )
             if quote >> STATUS_SHIFT != FRESH and ledger._is_live(account, market):
                 legs.blind |= 1 << market
         rest >>= 1
@@ -102,14 +105,17 @@ def _legs(account: uint256, held: uint256, quotes: uint256[16]) -> Legs:
 
 @internal
 @view
-def _margin(legs: Legs, market: uint256, notional: int256) -> (uint256, uint256):
+def _margin(
+    legs: Legs, market: uint256, notional: int256, crowding: uint256
+) -> (uint256, uint256):
     """
     @notice Margin of the legs together with a leg of `notional` in `market`.
+    @param crowding That market's, WAD; it bears on the initial margin alone.
     @return Maintenance and initial margin, quote WAD.
     """
     risk: DynArray[IRiskModel.Leg, MAX_HELD] = legs.risk
     if notional != 0:
-        risk.append(IRiskModel.Leg(market=market, notional=notional, crowding=WAD))
+        risk.append(IRiskModel.Leg(market=market, notional=notional, crowding=crowding))
     if len(risk) == 0:
         return 0, 0
     return staticcall RISK.margin(risk)
@@ -128,7 +134,7 @@ def _health(account: uint256) -> IMarginEngine.Health:
     cash: uint256 = wallet & MASK_104
     maintenance: uint256 = 0
     initial: uint256 = 0
-    maintenance, initial = self._margin(legs, 0, 0)
+    maintenance, initial = self._margin(legs, 0, 0, WAD)
     conservative: int256 = convert(cash, int256) - convert(legs.losses, int256)
     return IMarginEngine.Health(
         cash=cash,

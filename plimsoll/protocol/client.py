@@ -30,10 +30,17 @@ KINDS: dict[str, tuple[str, ...]] = {
     "risk": ("RiskModel",),
     "admin": ("MarginEngineAdmin",),
     "liquidation": ("MarginEngineLiquidation", "MarginEngineAdmin"),
-    "extension": ("MarginEngineExt", "MarginEngineLiquidation", "MarginEngineAdmin"),
+    "settlement": ("MarginEngineSettlement", "MarginEngineLiquidation", "MarginEngineAdmin"),
+    "extension": (
+        "MarginEngineExt",
+        "MarginEngineSettlement",
+        "MarginEngineLiquidation",
+        "MarginEngineAdmin",
+    ),
     "engine": (
         "MarginEngine",
         "MarginEngineExt",
+        "MarginEngineSettlement",
         "MarginEngineLiquidation",
         "MarginEngineAdmin",
     ),
@@ -84,7 +91,7 @@ class MarketInfo:
 
 
 class Plimsoll:
-    """The contracts of one deployment. `engine` has the functions of all four code
+    """The contracts of one deployment. `engine` has the functions of all five code
     contracts behind its address.
 
     Accounts are ids (`account_id(owner, index)`), markets are names or numbers, amounts are what
@@ -101,6 +108,7 @@ class Plimsoll:
         self.risk = self._contract("risk")
         self.admin = self._contract("admin")
         self.liquidation = self._contract("liquidation")
+        self.settlement = self._contract("settlement")
         self.extension = self._contract("extension")
         self.engine = self._contract("engine")
         self.fund = self._contract("fund")
@@ -295,7 +303,7 @@ class Plimsoll:
 
     def wallet(self, account: int) -> tuple[int, int, int]:
         """Return cash (quote WAD), bitmap of markets held, time of the last reward."""
-        cash, held, rewarded = self.engine.wallet(account)
+        cash, held, rewarded, *_ = self.engine.wallet(account)
         return int(cash), int(held), int(rewarded)
 
     def position(self, account: int, market: str | int) -> Any:

@@ -33,7 +33,7 @@ Say = Callable[[str], None]
 
 #: the contracts that have an owner; that of the code contracts behind the engine rules nothing but
 #: an empty ledger, and the deployer does not keep it either
-_OWNED = ("oracle", "risk", "admin", "liquidation", "extension", "engine")
+_OWNED = ("oracle", "risk", "admin", "liquidation", "settlement", "extension", "engine")
 
 
 @dataclass(frozen=True)
@@ -215,9 +215,14 @@ class Deployment:
             lambda: (self._address("oracle"), self._address("risk"), self._address("admin")),
         )
         yield Step(
+            "settlement",
+            "MarginEngineSettlement",
+            lambda: (self._address("oracle"), self._address("risk"), self._address("liquidation")),
+        )
+        yield Step(
             "extension",
             "MarginEngineExt",
-            lambda: (*self._parts(), self._address("liquidation")),
+            lambda: (*self._parts(), self._address("settlement")),
         )
         yield Step(
             "engine",
@@ -244,7 +249,7 @@ class Deployment:
                 yield self._transfer(key)
 
     def _parts(self) -> tuple[Any, ...]:
-        """What the engine's second and fourth code contracts are built for."""
+        """What the engine's second and fifth code contracts are built for."""
         return (
             self._address("token"),
             self._decimals(),
@@ -518,8 +523,9 @@ def _wrong_code(plimsoll: Plimsoll) -> Iterator[str]:
             **core,
             "custody.TOKEN": token,
             "custody.SCALE": plimsoll.scale,
-            "LIQUIDATION": addresses["liquidation"],
+            "SETTLEMENT": addresses["settlement"],
         },
+        "settlement": {**core, "LIQUIDATION": addresses["liquidation"]},
         "liquidation": {**core, "ADMIN": addresses["admin"]},
         "admin": {**core, "custody.TOKEN": token, "custody.SCALE": plimsoll.scale},
         "fund": {"ENGINE": addresses["engine"], "TOKEN": token, "SCALE": plimsoll.scale},

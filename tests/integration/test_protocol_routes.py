@@ -260,7 +260,7 @@ REFUSALS = {
 
 @pytest.mark.parametrize("reason", REFUSALS)
 def test_reverts(plimsoll: Plimsoll, maker: Any, keeper: Any, reason: str) -> None:
-    """The whole reason comes through on every route, from all four code contracts."""
+    """The whole reason comes through on every route, from all five code contracts."""
     if reason.startswith("oracle") and "http" in plimsoll.backend.network:
         pytest.skip("this node does not lend the owner's key")
     with pytest.raises(Refused) as caught:

@@ -1,4 +1,4 @@
-"""LED-9: one storage layout in four code contracts, code below EIP-170's bound, and the compiled
+"""LED-9: one storage layout in five code contracts, code below EIP-170's bound, and the compiled
 arithmetic and packing against Python on the ends of every field, in both builds."""
 
 import itertools
@@ -13,7 +13,13 @@ from plimsoll.evm.artifacts import MAX_RUNTIME_SIZE, roots
 
 PROJECT = Path(__file__).parents[2]
 BUILDS = ("cancun", "shanghai")
-ENGINE = ("MarginEngine", "MarginEngineExt", "MarginEngineLiquidation", "MarginEngineAdmin")
+ENGINE = (
+    "MarginEngine",
+    "MarginEngineExt",
+    "MarginEngineSettlement",
+    "MarginEngineLiquidation",
+    "MarginEngineAdmin",
+)
 WAD = 10**18
 A_ONE, A_MIN = 10**18, 10**15
 LIMIT = 2**103

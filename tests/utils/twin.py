@@ -25,7 +25,13 @@ from plimsoll.reference.numbers import CANCELLED, FUND, TREASURY, WAD
 from tests.utils.follower import Follower
 
 NO_SIGNATURE = bytes(65)
-ENGINE_ROOTS = ("MarginEngine", "MarginEngineExt", "MarginEngineLiquidation", "MarginEngineAdmin")
+ENGINE_ROOTS = (
+    "MarginEngine",
+    "MarginEngineExt",
+    "MarginEngineSettlement",
+    "MarginEngineLiquidation",
+    "MarginEngineAdmin",
+)
 Matrix = Sequence[Sequence[int]]
 
 
@@ -152,7 +158,8 @@ class Twin:
         parts = (self.token, world.decimals, self.oracle, self.risk)
         admin = create("MarginEngineAdmin", *parts)
         liquidation = create("MarginEngineLiquidation", self.oracle, self.risk, admin)
-        extension = create("MarginEngineExt", *parts, liquidation)
+        settlement = create("MarginEngineSettlement", self.oracle, self.risk, liquidation)
+        extension = create("MarginEngineExt", *parts, settlement)
         root = create("MarginEngine", self.oracle, self.risk, extension)
         self.engine = chain.at(root.address, *[self._load(name) for name in ENGINE_ROOTS])
         self.fund = create("InsuranceFund", self.engine, "Fund", "FND")

@@ -104,9 +104,15 @@ class World:
         behind = self.chain.deploy(
             self.load("MarginEngineLiquidation"), self.oracle, self.risk, admin
         )
+        behind = self.chain.deploy(
+            self.load("MarginEngineSettlement"), self.oracle, self.risk, behind
+        )
         extension = self.chain.deploy(self.load("MarginEngineExt"), *common, behind)
         root = self.chain.deploy(self.load("MarginEngine"), self.oracle, self.risk, extension)
-        parts = (self.load(f"MarginEngine{part}") for part in ("", "Ext", "Liquidation", "Admin"))
+        parts = (
+            self.load(f"MarginEngine{part}")
+            for part in ("", "Ext", "Settlement", "Liquidation", "Admin")
+        )
         return self.chain.at(root.address, *parts)
 
     def new_fund(self, engine: Handle) -> Handle:

@@ -259,25 +259,33 @@ class World:
 
     @property
     def common(self) -> tuple[Any, ...]:
-        """What the second and the fourth code contract are built for."""
+        """What the second and the fifth code contract are built for."""
         return (self.token, self.decimals, self.oracle, self.risk)
 
     @property
     def parts(self) -> tuple[Artifact, ...]:
-        """The four code contracts."""
+        """The five code contracts."""
         return tuple(
-            self.load(f"MarginEngine{part}") for part in ("", "Ext", "Liquidation", "Admin")
+            self.load(f"MarginEngine{part}")
+            for part in ("", "Ext", "Settlement", "Liquidation", "Admin")
         )
 
     def new_engine(self) -> Handle:
-        """An engine of its four code contracts: one address, one ABI."""
+        """An engine of its five code contracts: one address, one ABI."""
         deploy, owner = self.chain.deploy, self.owner
         self.admin = deploy(self.load("MarginEngineAdmin"), *self.common, sender=owner)
         self.liquidation = deploy(
             self.load("MarginEngineLiquidation"), self.oracle, self.risk, self.admin, sender=owner
         )
+        self.settlement = deploy(
+            self.load("MarginEngineSettlement"),
+            self.oracle,
+            self.risk,
+            self.liquidation,
+            sender=owner,
+        )
         self.extension = deploy(
-            self.load("MarginEngineExt"), *self.common, self.liquidation, sender=owner
+            self.load("MarginEngineExt"), *self.common, self.settlement, sender=owner
         )
         root = deploy(
             self.load("MarginEngine"), self.oracle, self.risk, self.extension, sender=owner

@@ -31,20 +31,24 @@ SHARES = "anyone, with the holder's shares, allowance or signature"
 
 #: contract -> state-changing function -> who may call it
 ACCESS: dict[str, dict[str, str]] = {
-    "MarginEngine": {
-        "fill": TAKER,
-        "takeover": LIQUIDATOR,
-        "cancel_order": MAKER,
-        "cancel_below": MAKER,
-    },
+    "MarginEngine": {"fill": TAKER, "takeover": LIQUIDATOR},
     "MarginEngineExt": {
         "deposit": ANYONE,
         "withdraw": HOLDER,
         "set_operator": ANYONE,
+        "resolve": ANYONE,
+    },
+    "MarginEngineSettlement": {
         "touch": ANYONE,
         "settle": ANYONE,
-        "resolve": ANYONE,
         "cover": ANYONE,
+        "call_margin": ANYONE,
+        "reclaim": ANYONE,
+        "sync": ANYONE,
+        "accrue": ANYONE,
+        "thaw": ANYONE,
+        "cancel_order": MAKER,
+        "cancel_below": MAKER,
     },
     "MarginEngineLiquidation": {"takeover_by_order": SIGNED},
     "MarginEngineAdmin": {
@@ -170,7 +174,13 @@ def direct(world: World, handle: Handle) -> Iterator[tuple[str, tuple[Any, ...]]
         "set_reward": ((0, 0, 0, 0, 0, 60),),
         "set_fund": (world.owner,),
         "transfer_ownership": (trader.key,),
+        "call_margin": (trader.id,),
+        "reclaim": (trader.id,),
+        "sync": (0,),
+        "accrue": (0,),
+        "thaw": (0,),
         "cancel_order": (order,),
+        "cancel_below": (trader.id, 7),
         "takeover_by_order": (order, b"", trader.id, wad(1), world.party("keeper").id),
     }
     for name in handle.functions:
@@ -178,7 +188,7 @@ def direct(world: World, handle: Handle) -> Iterator[tuple[str, tuple[Any, ...]]
             yield name, everything[name]
 
 
-@pytest.mark.parametrize("code", ["extension", "liquidation", "admin"])
+@pytest.mark.parametrize("code", ["extension", "settlement", "liquidation", "admin"])
 def test_access_code_contracts_do_not_touch_the_engine(world: World, code: str) -> None:
     """Called directly they have an empty ledger of their own and no power over the engine's."""
     trader, maker = world.party("trader", 1_000), world.party("maker", 1_000)
@@ -187,6 +197,7 @@ def test_access_code_contracts_do_not_touch_the_engine(world: World, code: str) 
     world.token.mint(world.owner, 100)
     name = {
         "extension": "MarginEngineExt",
+        "settlement": "MarginEngineSettlement",
         "liquidation": "MarginEngineLiquidation",
         "admin": "MarginEngineAdmin",
     }[code]
@@ -242,7 +253,7 @@ def test_access_ether_is_refused(world: World) -> None:
 
 @pytest.mark.parametrize("length", [0, 1, 3, 4, 36, 100])
 def test_access_unknown_selector_reverts(world: World, length: int) -> None:
-    for target in (world.engine, world.extension, world.liquidation, world.admin):
+    for target in (world.engine, world.extension, world.settlement, world.liquidation, world.admin):
         with reverts(""):
             world.chain.transact(target, b"\xfe" * length)
 

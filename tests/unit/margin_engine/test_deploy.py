@@ -1,4 +1,4 @@
-"""Deployment: what the constructors refuse, the sizes, the one layout of four code contracts."""
+"""Deployment: what the constructors refuse, the sizes, the one layout of five code contracts."""
 
 from collections.abc import Callable
 from typing import Any
@@ -8,7 +8,13 @@ from engine_world import ZERO_ADDRESS, Party, World, events, reverts, wad
 
 from plimsoll.evm import load
 
-CODES = ("MarginEngine", "MarginEngineExt", "MarginEngineLiquidation", "MarginEngineAdmin")
+CODES = (
+    "MarginEngine",
+    "MarginEngineExt",
+    "MarginEngineSettlement",
+    "MarginEngineLiquidation",
+    "MarginEngineAdmin",
+)
 MAX_SIZE = 24_576
 
 
@@ -71,6 +77,14 @@ def test_deploy_reverts_admin_has_no_code(world: World) -> None:
             )
 
 
+def test_deploy_reverts_fourth_code_is_missing(world: World) -> None:
+    for nobody in (ZERO_ADDRESS, world.key("stranger")):
+        with reverts("engine: fourth code is missing"):
+            world.chain.deploy(
+                world.load("MarginEngineSettlement"), world.oracle, world.risk, nobody
+            )
+
+
 def test_deploy_reverts_third_code_is_missing(world: World) -> None:
     for nobody in (ZERO_ADDRESS, world.key("stranger")):
         with reverts("engine: third code is missing"):
@@ -83,7 +97,7 @@ def test_deploy_reverts_decimals(world: World, decimals: int) -> None:
     with reverts("custody: decimals not 2 to 18"):
         world.chain.deploy(world.load("MarginEngineAdmin"), *common)
     with reverts("custody: decimals not 2 to 18"):
-        world.chain.deploy(world.load("MarginEngineExt"), *common, world.liquidation)
+        world.chain.deploy(world.load("MarginEngineExt"), *common, world.settlement)
 
 
 def test_deploy_reverts_decimals_differ(world: World) -> None:
@@ -91,7 +105,7 @@ def test_deploy_reverts_decimals_differ(world: World) -> None:
     with reverts("custody: decimals differ"):
         world.chain.deploy(world.load("MarginEngineAdmin"), *common)
     with reverts("custody: decimals differ"):
-        world.chain.deploy(world.load("MarginEngineExt"), *common, world.liquidation)
+        world.chain.deploy(world.load("MarginEngineExt"), *common, world.settlement)
 
 
 def test_deploy_reverts_token_without_code(world: World) -> None:

@@ -58,15 +58,19 @@ class World:
         self.maker_account = self.open_account(self.maker, 0, 10**8)
 
     def new_engine(self) -> Handle:
-        """An engine of its four code contracts: one address, one ABI."""
+        """An engine of its five code contracts: one address, one ABI."""
         chain, common = self.chain, (self.token, 6, self.oracle, self.risk)
         admin = chain.deploy(load("MarginEngineAdmin"), *common)
         behind = chain.deploy(load("MarginEngineLiquidation"), self.oracle, self.risk, admin)
+        behind = chain.deploy(load("MarginEngineSettlement"), self.oracle, self.risk, behind)
         extension = chain.deploy(load("MarginEngineExt"), *common, behind)
         root = chain.deploy(load("MarginEngine"), self.oracle, self.risk, extension)
         return chain.at(
             root.address,
-            *(load(f"MarginEngine{part}") for part in ("", "Ext", "Liquidation", "Admin")),
+            *(
+                load(f"MarginEngine{part}")
+                for part in ("", "Ext", "Settlement", "Liquidation", "Admin")
+            ),
         )
 
     def actor(self, name: str, quote: int = 0) -> Account:

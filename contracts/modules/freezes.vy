@@ -1,0 +1,127 @@
+# pragma version 0.4.3
+# pragma nonreentrancy off
+"""
+@title Freezes
+@license MIT
+@notice A book that a resolve has ended: for a day no claim in it is paid while losses are still charged to its other side
+        through the closing K, so that nobody gains by being first (LED-8).
+@custom:security What is charged is at most the loss plus dust, and at most half the mark per unit in all.
+"""
+from ..interfaces import IMarginEngine
+from . import ledger
+from . import refusal
+
+uses: ledger
+
+WAD: constant(uint256) = 10**18
+MASK_104: constant(uint256) = 2**104 - 1
+MASK_60: constant(uint256) = 2**60 - 1
+MASK_40: constant(uint256) = 2**40 - 1
+MASK_20: constant(uint256) = 2**20 - 1
+CHARGE_SHARE: constant(uint256) = 2
+FREEZE: constant(uint256) = 86_400
+
+
+@internal
+@view
+def _leg(account: uint256, market: uint256) -> (ledger.Leg, int256):
+    """
+    @notice A leg of a frozen book marked at its closing K, and the size it had when the book ended (LED-8).
+    """
+    snap: uint256 = ledger.positions[account][market * 2]
+    basis: int256 = (convert(convert(snap, bytes32), int256) << 152) >> 152
+    side: uint256 = ledger.freezes[market * 5 + (1 if basis > 0 else 2)]
+    # toward zero
+    size: int256 = basis * convert(side >> 104, int256) // convert((snap >> 104) & MASK_60, int256)
+    return ledger._mark(account, market, 0), size
+
+
+@internal
+def _charge(market: uint256, hits_long: bool, missing: uint256) -> uint256:
+    """
+    @notice Charge `missing` to those of one side of a frozen book who are still in it, through its closing K.
+    @return The part that was above the bound, or all where nobody is left.
+    """
+    side: uint256 = ledger.freezes[market * 5 + (1 if hits_long else 2)]
+    left: uint256 = side & MASK_104
+    if left == 0:
+        return missing
+    scale: uint256 = WAD * (side >> 104)
+    at: uint256 = market * 5 + (3 if hits_long else 4)
+    room: uint256 = ledger.freezes[at]
+    excess: uint256 = 0
+    # rounds up: against those who are charged
+    charge: uint256 = ledger._ceil_div(missing * scale, left)
+    if charge > room:
+        charge = room
+        excess = missing - unsafe_div(charge * left, scale)
+    ledger.freezes[at] = room - charge
+    epoch: uint256 = (ledger.freezes[market * 5] >> 40) & MASK_20
+    key: uint256 = (epoch << 8) | (market << 1) | convert(hits_long, uint256)
+    k: int256 = ledger.closing_k[key] - convert(charge, int256)
+    ledger.closing_k[key] = k
+    log IMarginEngine.ClosingCharged(market=market, epoch=epoch, is_long=hits_long, k=k)
+    return excess
+
+
+@internal
+def _leave(market: uint256, size: int256):
+    """
+    @notice Take a resolved leg out of what is left of its side of a frozen book.
+    """
+    at: uint256 = market * 5 + (1 if size > 0 else 2)
+    left: uint256 = ledger.freezes[at] & MASK_104
+    ledger.freezes[at] -= min(left, convert(abs(size), uint256))
+    self._log_freeze(market)
+
+
+@internal
+def _freeze(b: ledger.Book, oi: uint256, keeps_long: bool):
+    """
+    @notice Remember a book that is about to end: for a day nobody is paid before all losses are known.
+    @param oi What is left on the side of the position that ended it.
+    @param keeps_long Whether the long side is the other one, which ends as large as it was.
+    """
+    at: uint256 = b.market * 5
+    ledger.freezes[at] = (b.epoch << 40) | (block.timestamp + FREEZE)
+    ledger.freezes[at + 1] = (b.long_a << 104) | (b.oi if keeps_long else oi)
+    ledger.freezes[at + 2] = (b.short_a << 104) | (oi if keeps_long else b.oi)
+    ledger.freezes[at + 3] = b.long_a * b.price // CHARGE_SHARE
+    ledger.freezes[at + 4] = b.short_a * b.price // CHARGE_SHARE
+    self._set_frozen(b.market, True)
+    self._log_freeze(b.market)
+
+
+@internal
+def _thaw(market: uint256):
+    """
+    @notice Let a frozen market go on once its day is over.
+    """
+    if not ledger._is_frozen(market):
+        refusal._because(refusal.THAW_MARKET_IS_NOT_FROZEN)
+    if block.timestamp < ledger.freezes[market * 5] & MASK_40:
+        refusal._because(refusal.THAW_TOO_EARLY)
+    for i: uint256 in range(5):
+        ledger.freezes[market * 5 + i] = 0
+    self._set_frozen(market, False)
+    self._log_freeze(market)
+
+
+@internal
+def _set_frozen(market: uint256, frozen: bool):
+    config: uint256 = ledger.books[market * 4 + 3]
+    flag: uint256 = ledger.FROZEN_FLAG << 248
+    config = config | flag if frozen else config & ~flag
+    ledger.books[market * 4 + 3] = config
+    log IMarginEngine.MarketUpdated(market=market, config=config)
+
+
+@internal
+def _log_freeze(market: uint256):
+    at: uint256 = market * 5
+    log IMarginEngine.FreezeUpdated(
+        market=market,
+        freeze=ledger.freezes[at],
+        long=ledger.freezes[at + 1],
+        short=ledger.freezes[at + 2],
+    )
