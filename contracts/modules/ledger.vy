@@ -54,7 +54,7 @@ positions: HashMap[uint256, uint256[32]]
 #   book        = OI 104 | cash B 104 << 104 | tail 48 << 208: premium int32 | width 8 << 32 | wait 8 << 40
 #   config      = oi_cap 96 | min notional 32 << 96 (1e16) | max notional 40 << 128 (1e18) | band 16 << 168 (1e5)
 #                 | penalty min 16 << 184, max 16 << 200 (1e5) | maker fee 16 << 216, taker fee 16 << 232 (1e6) | flags 8 << 248
-#       flags: 1 listed, 2 only reduces, 4 frozen
+#       flags: 1 listed, 2 only reduces, 4 frozen | share of takeovers in a window 4 << 4 (16ths)
 books: uint256[64]
 # epoch << 8 | market << 1 | is_long => K at which that side's epoch closed, 1e36
 closing_k: HashMap[uint256, int256]

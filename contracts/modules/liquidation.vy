@@ -34,7 +34,6 @@ MASK_16: constant(uint256) = 2**16 - 1
 TAU: constant(uint256) = 125 * 10**16
 PSI: constant(uint256) = 7 * 10**17
 WINDOW: constant(uint256) = 600
-WINDOW_SHARE: constant(uint256) = 10
 PENALTY_EQUITY_SHARE: constant(uint256) = 8 * 10**17
 LIQUIDATOR_SHARE: constant(uint256) = 5 * 10**17
 PROBE: constant(uint256) = 64
@@ -59,6 +58,9 @@ def _use_window(size: uint256, b: ledger.Book):
     """
     @notice Count a slice of a called account against the market's window (LIQ-6).
     """
+    share: uint256 = b.config >> 252
+    if share == 0:
+        return
     window: uint256 = ledger.windows[b.market]
     start: uint256 = window >> 104
     taken: uint256 = window & MASK_104
@@ -66,9 +68,9 @@ def _use_window(size: uint256, b: ledger.Book):
         start = block.timestamp
         taken = 0
     taken += size
-    # rounds down; a slice twice the market's minimum is always allowed for
+    # both rounded down; twice the market's minimum is always left for
     if taken > max(
-        b.oi // WINDOW_SHARE, unsafe_div(((b.config >> 96) & MASK_32) * (2 * 10**34), b.price)
+        b.oi * share // 16, unsafe_div(((b.config >> 96) & MASK_32) * (2 * 10**34), b.price)
     ):
         refusal._because(refusal.LIQUIDATION_WINDOW_IS_USED_UP)
     window = (start << 104) | taken

@@ -59,7 +59,9 @@ def _pack(config: IMarginEngine.MarketConfig) -> uint256:
         refusal._because(refusal.LISTING_PENALTY_OUT_OF_RANGE)
     if config.maker_fee > 10_000 or config.taker_fee > 10_000:
         refusal._because(refusal.LISTING_FEE_OUT_OF_RANGE)
-    flags: uint256 = 3 if config.reduce_only else 1
+    if config.takeover_share > 15:
+        refusal._because(refusal.LISTING_TAKEOVER_SHARE_TOO_HIGH)
+    flags: uint256 = (3 if config.reduce_only else 1) | (config.takeover_share << 4)
     return (
         config.oi_cap
         | ((config.min_notional // 10**16) << 96)
@@ -86,6 +88,7 @@ def _unpack(word: uint256) -> IMarginEngine.MarketConfig:
         maker_fee=(word >> 216) & (2**16 - 1),
         taker_fee=(word >> 232) & (2**16 - 1),
         reduce_only=(word >> 248) & 2 != 0,
+        takeover_share=word >> 252,
     )
 
 

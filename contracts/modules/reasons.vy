@@ -114,6 +114,8 @@ def _text(code: uint256) -> String[32]:
         return "listing: reward not in 1e9"
     if code == refusal.LISTING_REWARD_OUT_OF_RANGE:
         return "listing: reward out of range"
+    if code == refusal.LISTING_TAKEOVER_SHARE_TOO_HIGH:
+        return "listing: takeover share too high"
     if code == refusal.LISTING_TOKEN_LIES:
         return "listing: token lies"
     if code == refusal.LISTING_TOKEN_REFUSES:

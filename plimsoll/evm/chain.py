@@ -59,6 +59,9 @@ ALLOWANCE = 10**24
 
 _GAS_LIMIT = 30_000_000
 _MAX_SNAPSHOTS = 1_000
+#: older forks are for local nodes, where EIP-170 can be lifted: code without transient storage is
+#: larger
+_CODE_LIMITS = {"SHANGHAI": 49_152}
 _PADDING = 33
 _BASEFEE, _PREVRANDAO, _PUSH0 = 0x48, 0x44, 0x5F
 _COMMON_REVERT = bytes.fromhex("5b5f80fd")
@@ -317,7 +320,8 @@ class Chain:
         )
 
     def _fresh(self) -> Any:
-        env = Env(cfg=CfgEnv(chain_id=self.chain_id), block=self._block())
+        cfg = CfgEnv(chain_id=self.chain_id, limit_contract_code_size=_CODE_LIMITS.get(self.fork))
+        env = Env(cfg=cfg, block=self._block())
         return pyrevm.EVM(env=env, gas_limit=self.gas_limit, spec_id=self.fork)
 
     # -- snapshots ---------------------------------------------------------------------------------

@@ -245,6 +245,8 @@ class Config(_Model):
     maker_fee: Annotated[Decimal, Fixed(6, 0, 10_000, unit="a fraction")]
     taker_fee: Annotated[Decimal, Fixed(6, 0, 10_000, unit="a fraction")]
     reduce_only: bool = False
+    #: most of the open interest that called accounts lose in ten minutes, 16ths; 0: no limit
+    takeover_share: Annotated[int, Field(ge=0, le=15)] = 4
 
     @model_validator(mode="after")
     def _ordered(self) -> Config:

@@ -107,6 +107,7 @@ class Config:
     maker_fee: int  # 1e6
     taker_fee: int  # 1e6
     reduce_only: bool = False
+    takeover_share: int = 0  # 16ths of the open interest; 0: no limit (LIQ-6)
 
 
 @dataclass(frozen=True)

@@ -54,6 +54,8 @@ class Nodes:
         options = (
             *("--wallet.mnemonic", self.mnemonic, "--chain.chainId", str(chain_id)),
             *("--server.host", "127.0.0.1", "--server.port", str(port), "--logging.quiet"),
+            # the build for it is larger than the one with transient storage
+            *("--chain.allowUnlimitedContractSize", "true"),
         )
         with _running(self.binary("ganache"), *options, port=port, seconds=60) as url:
             yield url

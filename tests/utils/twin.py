@@ -927,5 +927,5 @@ def _config(config: Config) -> tuple[Any, ...]:
     return (
         *(config.oi_cap, config.min_notional, config.max_notional, config.band),
         *(config.penalty_min, config.penalty_max, config.maker_fee, config.taker_fee),
-        config.reduce_only,
+        *(config.reduce_only, config.takeover_share),
     )

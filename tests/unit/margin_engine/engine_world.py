@@ -52,6 +52,7 @@ class Config(NamedTuple):
     maker_fee: int = 200  # 0.02 %
     taker_fee: int = 500  # 0.05 %
     reduce_only: bool = False
+    takeover_share: int = 0  # no limit
 
 
 class Order(NamedTuple):
