@@ -287,13 +287,19 @@ class Liquidation(Trading):
         if case.is_at_once:
             return
         record = self.markets[case.market]
+        require(q <= self.window_room(case.market), "too much in this window")
         if self.time - record.window_start >= WINDOW:
             record.window_start = self.time
             record.window_taken = 0
-        least = floor_div(2 * record.rules.min_notional * WAD, case.mark)
-        most = max(floor_div(record.oi, WINDOW_SHARE), least)
-        require(record.window_taken + q <= most, "too much in this window")
         record.window_taken += q
+
+    def window_room(self, market: int) -> int:
+        """LIQ-6: what may still be taken over in the window of now, in WAD."""
+        record = self.markets[market]
+        least = floor_div(2 * record.rules.min_notional * WAD, self.price(market))
+        most = max(floor_div(record.oi, WINDOW_SHARE), least)
+        is_over = self.time - record.window_start >= WINDOW
+        return max(0, most - (0 if is_over else record.window_taken))
 
     def mm_with(self, case: Case, size: int) -> int:
         """MM if the leg had the absolute size `size` (WAD)."""
