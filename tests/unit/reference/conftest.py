@@ -107,6 +107,10 @@ class World:
         self.model.sync(STRANGER, market)
         self.pass_blocks(2)
 
+    def mature(self) -> None:
+        """Time in which every reserve goes below the dust: 40 half-lives."""
+        self.pass_time(144_000)
+
     def call(self, account: int) -> None:
         """A margin call, and its cure window goes by (LIQ-1)."""
         self.model.call_margin(STRANGER, account)
