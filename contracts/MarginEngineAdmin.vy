@@ -131,7 +131,7 @@ def market_state(market: uint256) -> IMarginEngine.MarketState:
         shortfall=ledger.shortfalls[market],
         allowance=settlement._allowance(market),
         allowance_cap=ledger.allowances[market] & MASK_104,
-        config=listing._unpack(ledger.books[market * 4 + 3]),
+        config=listing._unpack(ledger.books[market * 4 + 3], ledger.windows[market]),
     )
 
 
@@ -166,7 +166,7 @@ def market_extra(market: uint256) -> IMarginEngine.MarketExtra:
         width=(b.tail >> 32) & 255,
         wait=b.tail >> 40,
         window_taken=window & MASK_104,
-        window_start=window >> 104,
+        window_start=(window >> 104) & (2**40 - 1),
         frozen_until=freeze & (2**40 - 1),
         frozen_epoch=freeze >> 40,
         left_long=ledger.freezes[market * 5 + 1] & MASK_104,

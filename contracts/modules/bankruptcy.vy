@@ -66,20 +66,19 @@ def _resolve(account: uint256, market: uint256, keeper: uint256):
     price: uint256 = valuation._price(quotes[market])
     if not valuation._fresh(quotes[market]) and ledger._is_live(account, market):
         refusal._because(refusal.TRADING_NO_FRESH_PRICE)
+    # a leg of a frozen book is taken out of it first, so that the account's own cash pays before others
+    kept: bool = not ledger._is_live(account, market) and ledger._is_kept(account, market)
+    ended: int256 = 0
+    if kept:
+        ended = freezes._leave(account, market)
     held: uint256 = 0
     changed: uint256 = 0
     leg: ledger.Leg = empty(ledger.Leg)
     held, changed, leg = settlement._settle(account, quotes, market)
     wallet: uint256 = ledger.wallets[account]
-    others: valuation.Legs = valuation._legs(
-        account, ((wallet >> 104) & MASK_16) & ~(1 << market), quotes
-    )
+    held_others: uint256 = ((wallet >> 104) & MASK_16) & ~(1 << market)
+    others: valuation.Legs = valuation._legs(account, held_others, quotes)
     b: ledger.Book = ledger._load_book(market, price)
-    kept: bool = leg.size == 0 and ledger._is_kept(account, market)
-    # of a leg in a frozen book: its size when the book ended
-    gone: int256 = 0
-    if kept:
-        leg, gone = freezes._leg(account, market)
     equity: int256 = (
         convert((wallet & MASK_104) + others.gains, int256)
         - convert(others.losses, int256)
@@ -105,20 +104,12 @@ def _resolve(account: uint256, market: uint256, keeper: uint256):
         if leg.pnl < 0:
             missing: uint256 = convert(-leg.pnl, uint256)
             leg.pnl = 0
-            if kept:
-                # settle has left it alone: its part of the account's own cash comes first; rounds down
-                cash: uint256 = wallet & MASK_104
-                own: uint256 = min(missing, cash * missing // (others.losses + missing))
-                wallet = ledger._with_cash(wallet, cash - own)
-                ledger._set_wallet(account, wallet)
-                b.cash += own
-                missing -= own
             # this market's part of the claims, so that nobody chooses which market they stand for; rounds down
             if others.gains != 0:
                 loss.claims = claims._assign(
                     account,
                     FUND,
-                    others.gains * missing // max(1, others.losses + missing),
+                    others.gains * missing // (others.losses + missing),
                     quotes,
                     1 << market,
                 )
@@ -134,8 +125,8 @@ def _resolve(account: uint256, market: uint256, keeper: uint256):
                 excess: uint256 = missing
                 if size != 0:
                     b, excess = self._charge(b, size < 0, missing)
-                elif gone != 0:
-                    excess = freezes._charge(market, gone < 0, missing)
+                elif kept:
+                    excess = freezes._charge(market, ended < 0, missing)
                 loss.charged = missing - excess
                 loss.to_shortfall += excess
         b.cash += loss.covered + loss.paid
@@ -143,13 +134,14 @@ def _resolve(account: uint256, market: uint256, keeper: uint256):
             b = self._close_and_store(b, size)
         else:
             ledger._store_book(b)
-        if gone != 0:
-            freezes._leave(market, gone)
         if loss.to_shortfall != loss.covered:
             settlement._change_shortfall(market, loss.to_shortfall, loss.covered)
 
         wallet = locks._lock(
-            account, ledger.wallets[account], others_paid, others.gross != 0 or others.losses != 0
+            account,
+            ledger.wallets[account],
+            others_paid,
+            others.losses != 0 or locks._is_tied(account, held_others, others.gains),
         )
         if size != 0:
             # rounds down; what is closed has to be worth the reward, or accounts would be made for it

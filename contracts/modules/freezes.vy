@@ -23,17 +23,28 @@ FREEZE: constant(uint256) = 86_400
 
 
 @internal
-@view
-def _leg(account: uint256, market: uint256) -> (ledger.Leg, int256):
+def _leave(account: uint256, market: uint256) -> int256:
     """
-    @notice A leg of a frozen book marked at its closing K, and the size it had when the book ended (LED-8).
+    @notice Mark a leg of a frozen book at its closing K, and take it out of what is left of its side.
+    @return Its basis.
     """
     snap: uint256 = ledger.positions[account][market * 2]
     basis: int256 = (convert(convert(snap, bytes32), int256) << 152) >> 152
-    side: uint256 = ledger.freezes[market * 5 + (1 if basis > 0 else 2)]
-    # toward zero
-    size: int256 = basis * convert(side >> 104, int256) // convert((snap >> 104) & MASK_60, int256)
-    return ledger._mark(account, market, 0), size
+    at: uint256 = market * 5 + (1 if basis > 0 else 2)
+    side: uint256 = ledger.freezes[at]
+    # rounds down
+    size: uint256 = (
+        convert(abs(basis), uint256) * (side >> 104) // ((snap >> 104) & MASK_60)
+    )
+    ledger.freezes[at] = side - min(size, side & MASK_104)
+    ledger._store_leg(
+        ledger._load_book(market, 0),
+        account,
+        ledger._mark(account, market, 0),
+        ledger.wallets[account],
+    )
+    self._log(market)
+    return basis
 
 
 @internal
@@ -65,17 +76,6 @@ def _charge(market: uint256, hits_long: bool, missing: uint256) -> uint256:
 
 
 @internal
-def _leave(market: uint256, size: int256):
-    """
-    @notice Take a resolved leg out of what is left of its side of a frozen book.
-    """
-    at: uint256 = market * 5 + (1 if size > 0 else 2)
-    left: uint256 = ledger.freezes[at] & MASK_104
-    ledger.freezes[at] -= min(left, convert(abs(size), uint256))
-    self._log_freeze(market)
-
-
-@internal
 def _freeze(b: ledger.Book, oi: uint256, keeps_long: bool):
     """
     @notice Remember a book that is about to end: for a day nobody is paid before all losses are known.
@@ -89,7 +89,7 @@ def _freeze(b: ledger.Book, oi: uint256, keeps_long: bool):
     ledger.freezes[at + 3] = b.long_a * b.price // CHARGE_SHARE
     ledger.freezes[at + 4] = b.short_a * b.price // CHARGE_SHARE
     self._set_frozen(b.market, True)
-    self._log_freeze(b.market)
+    self._log(b.market)
 
 
 @internal
@@ -104,7 +104,7 @@ def _thaw(market: uint256):
     for i: uint256 in range(5):
         ledger.freezes[market * 5 + i] = 0
     self._set_frozen(market, False)
-    self._log_freeze(market)
+    self._log(market)
 
 
 @internal
@@ -117,7 +117,7 @@ def _set_frozen(market: uint256, frozen: bool):
 
 
 @internal
-def _log_freeze(market: uint256):
+def _log(market: uint256):
     at: uint256 = market * 5
     log IMarginEngine.FreezeUpdated(
         market=market,

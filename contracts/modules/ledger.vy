@@ -35,7 +35,7 @@ LIMIT_103: constant(uint256) = 2**103
 RESERVE_UNIT: constant(uint256) = 2**40 - 1
 # 1e-6 quote, WAD: what is left of a reserve then counts as matured
 RESERVE_DUST: constant(uint256) = 10**12
-FROZEN_FLAG: constant(uint256) = 4
+FROZEN_FLAG: constant(uint256) = 8
 # wallet bits
 DEADLINE: constant(uint256) = (2**32 - 1) << 208
 LOCKED: constant(uint256) = 1 << 240
@@ -54,7 +54,7 @@ positions: HashMap[uint256, uint256[32]]
 #   book        = OI 104 | cash B 104 << 104 | tail 48 << 208: premium int32 | width 8 << 32 | wait 8 << 40
 #   config      = oi_cap 96 | min notional 32 << 96 (1e16) | max notional 40 << 128 (1e18) | band 16 << 168 (1e5)
 #                 | penalty min 16 << 184, max 16 << 200 (1e5) | maker fee 16 << 216, taker fee 16 << 232 (1e6) | flags 8 << 248
-#       flags: 1 listed, 2 only reduces, 4 frozen | share of takeovers in a window 4 << 4 (16ths)
+#       flags: 1 listed, 2 only reduces, 8 frozen
 books: uint256[64]
 # epoch << 8 | market << 1 | is_long => K at which that side's epoch closed, 1e36
 closing_k: HashMap[uint256, int256]
@@ -70,7 +70,7 @@ reward_rule: uint256
 fund: address
 # what others paid for a locked account, quote WAD
 debts: HashMap[uint256, uint256]
-# takeovers of called accounts in the running window: size 104 | start 40 << 104
+# takeovers of called accounts in the running window: size 104 | start 40 << 104 | share of the open interest 8 << 144 (16ths)
 windows: uint256[16]
 # five words a market whose book a resolve has ended (LED-8):
 #   until 40 | epoch 20 << 40; of the long and of the short side: size left 104 | A 60 << 104; what K of the long and of the

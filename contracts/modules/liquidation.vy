@@ -29,6 +29,7 @@ uses: valuation
 
 WAD: constant(uint256) = 10**18
 MASK_104: constant(uint256) = 2**104 - 1
+MASK_40: constant(uint256) = 2**40 - 1
 MASK_32: constant(uint256) = 2**32 - 1
 MASK_16: constant(uint256) = 2**16 - 1
 TAU: constant(uint256) = 125 * 10**16
@@ -58,11 +59,11 @@ def _use_window(size: uint256, b: ledger.Book):
     """
     @notice Count a slice of a called account against the market's window (LIQ-6).
     """
-    share: uint256 = b.config >> 252
+    window: uint256 = ledger.windows[b.market]
+    share: uint256 = window >> 144
     if share == 0:
         return
-    window: uint256 = ledger.windows[b.market]
-    start: uint256 = window >> 104
+    start: uint256 = (window >> 104) & MASK_40
     taken: uint256 = window & MASK_104
     if block.timestamp - start >= WINDOW:
         start = block.timestamp
@@ -73,7 +74,7 @@ def _use_window(size: uint256, b: ledger.Book):
         b.oi * share // 16, unsafe_div(((b.config >> 96) & MASK_32) * (2 * 10**34), b.price)
     ):
         refusal._because(refusal.LIQUIDATION_WINDOW_IS_USED_UP)
-    window = (start << 104) | taken
+    window = (share << 144) | (start << 104) | taken
     ledger.windows[b.market] = window
     log IMarginEngine.WindowUpdated(market=b.market, window=window)
 

@@ -61,7 +61,7 @@ def _pack(config: IMarginEngine.MarketConfig) -> uint256:
         refusal._because(refusal.LISTING_FEE_OUT_OF_RANGE)
     if config.takeover_share > 15:
         refusal._because(refusal.LISTING_TAKEOVER_SHARE_TOO_HIGH)
-    flags: uint256 = (3 if config.reduce_only else 1) | (config.takeover_share << 4)
+    flags: uint256 = 3 if config.reduce_only else 1
     return (
         config.oi_cap
         | ((config.min_notional // 10**16) << 96)
@@ -77,7 +77,7 @@ def _pack(config: IMarginEngine.MarketConfig) -> uint256:
 
 @internal
 @pure
-def _unpack(word: uint256) -> IMarginEngine.MarketConfig:
+def _unpack(word: uint256, window: uint256) -> IMarginEngine.MarketConfig:
     return IMarginEngine.MarketConfig(
         oi_cap=word & MASK_96,
         min_notional=((word >> 96) & (2**32 - 1)) * 10**16,
@@ -88,7 +88,7 @@ def _unpack(word: uint256) -> IMarginEngine.MarketConfig:
         maker_fee=(word >> 216) & (2**16 - 1),
         taker_fee=(word >> 232) & (2**16 - 1),
         reduce_only=(word >> 248) & 2 != 0,
-        takeover_share=word >> 252,
+        takeover_share=window >> 144,
     )
 
 
@@ -141,6 +141,7 @@ def _list(market: uint256, config: IMarginEngine.MarketConfig, allowance_cap: ui
     ledger._store_side(b, False)
     ledger._store_book(b)
     self._set_config(market, word)
+    self._set_share(market, config.takeover_share)
     self._set_allowance(market, allowance_cap, allowance_cap)
     log IMarginEngine.MarketListed(market=market, price=price, buffer=buffer)
 
@@ -181,11 +182,22 @@ def _update(market: uint256, config: IMarginEngine.MarketConfig):
     # a frozen market stays so
     word |= ledger.books[market * 4 + 3] & (ledger.FROZEN_FLAG << 248)
     self._set_config(market, word)
+    self._set_share(market, config.takeover_share)
     b.config = word
     b = ledger._crowded(b)
     if b.changed != 0:
         ledger._store_side(b, True)
         ledger._store_side(b, False)
+
+
+@internal
+def _set_share(market: uint256, share: uint256):
+    """
+    @notice Set what called accounts may lose in a window, in 16ths of the open interest (LIQ-6).
+    """
+    window: uint256 = (ledger.windows[market] & (2**144 - 1)) | (share << 144)
+    ledger.windows[market] = window
+    log IMarginEngine.WindowUpdated(market=market, window=window)
 
 
 @internal

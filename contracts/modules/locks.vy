@@ -19,6 +19,7 @@ uses: ledger
 uses: settlement
 uses: valuation
 
+MARKETS: constant(uint256) = 16
 MASK_104: constant(uint256) = 2**104 - 1
 MASK_16: constant(uint256) = 2**16 - 1
 FUND: constant(uint256) = 1
@@ -37,6 +38,26 @@ def _lock(account: uint256, wallet: uint256, others_paid: uint256, is_open: bool
     if wallet & ledger.LOCKED != 0:
         self._set_debt(account, 0)
     return wallet & ~ledger.LOCKED
+
+
+@internal
+@view
+def _is_tied(account: uint256, held: uint256, gains: uint256) -> bool:
+    """
+    @notice Whether an account without arrears still has a live position, or a claim that a frozen market holds back.
+    @param gains The sum of its claims in `held`, quote WAD.
+    """
+    if ledger._live(account, held) != 0:
+        return True
+    if gains != 0:
+        for market: uint256 in range(MARKETS):
+            if (held >> market) & 1 == 1 and ledger._is_frozen(market):
+                size: int256 = 0
+                pnl: int256 = 0
+                size, pnl = ledger._value(account, market, 0)
+                if pnl > 0:
+                    return True
+    return False
 
 
 @internal
@@ -72,7 +93,7 @@ def _reclaim(account: uint256):
     if paid != due:
         paid += claims._assign(account, FUND, due - paid, quotes, 0)
     debt -= paid
-    frees: bool = debt == 0 or (legs.losses == 0 and ledger._live(account, held) == 0)
+    frees: bool = debt == 0 or (legs.losses == 0 and not self._is_tied(account, held, legs.gains))
     if frees:
         debt = 0
         ledger._set_wallet(account, ledger.wallets[account] & ~ledger.LOCKED)

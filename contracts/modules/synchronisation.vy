@@ -26,9 +26,9 @@ def _is_out(b: ledger.Book) -> bool:
     """
     @notice Whether the mark is further than the width from the one last synchronised.
     """
-    # exponent 7 | mantissa 11; price and mark < 2**96
+    # exponent 7 | mantissa 11 << 7; price and mark < 2**96
     code: uint256 = b.short_tail >> 6
-    synced: uint256 = (code & 2_047) << (code >> 11)
+    synced: uint256 = (code >> 7) << (code & 127)
     gap: uint256 = max(b.price, synced) - min(b.price, synced)
     return gap * SYNC_STEPS > ((b.tail >> 32) & 255) * synced
 
@@ -57,7 +57,7 @@ def _marked(b: ledger.Book) -> ledger.Book:
         rest >>= 1
         exponent += 1
     after: ledger.Book = b
-    after.short_tail = (b.short_tail & 63) | ((exponent << 11 | b.price >> exponent) << 6)
+    after.short_tail = (b.short_tail & 63) | ((exponent | (b.price >> exponent) << 7) << 6)
     f: uint256 = (staticcall valuation.RISK.params(b.market)).f
     # rounds up; f <= UNIT, so at most 250
     width: uint256 = ledger._ceil_div(f * SYNC_STEPS, 2 * UNIT)

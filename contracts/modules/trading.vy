@@ -34,7 +34,6 @@ FEE_UNIT: constant(uint256) = 10**6
 TREASURY_SHARE: constant(uint256) = 2 * 10**17
 FUND: constant(uint256) = 1
 REDUCE_ONLY_FLAG: constant(uint256) = 2
-FROZEN_FLAG: constant(uint256) = 4
 EPOCH_MAX: constant(uint256) = 2**20 - 1
 
 
@@ -132,7 +131,7 @@ def _trade(b: ledger.Book, side: Side, quotes: uint256[16]) -> Done:
             refusal._because(refusal.TRADING_MARKET_IS_WORN_OUT)
         if not side.liquidator and (b.config >> 248) & REDUCE_ONLY_FLAG != 0:
             refusal._because(refusal.TRADING_MARKET_ONLY_REDUCES)
-        if (b.config >> 248) & FROZEN_FLAG != 0:
+        if (b.config >> 248) & ledger.FROZEN_FLAG != 0:
             refusal._because(refusal.TRADING_MARKET_IS_FROZEN)
         if side.waits:
             refusal._because(refusal.TRADING_MARKET_OUT_OF_SYNC)
@@ -200,7 +199,6 @@ def _quotes(market: uint256, first: uint256, second: uint256) -> uint256[16]:
 
 
 @internal
-@view
 def _book_at_mark(market: uint256, quotes: uint256[16]) -> ledger.Book:
     """
     @notice The market of a trade, which needs a fresh price, with the funding of the past minutes paid.
@@ -211,7 +209,13 @@ def _book_at_mark(market: uint256, quotes: uint256[16]) -> ledger.Book:
         refusal._because(refusal.TRADING_MARKET_NOT_LISTED)
     if not valuation._fresh(quotes[market]):
         refusal._because(refusal.TRADING_NO_FRESH_PRICE)
-    return funding._fold(b)
+    b = funding._fold(b)
+    if b.changed == 1:
+        # legs are marked from storage
+        ledger._store_side(b, True)
+        ledger._store_side(b, False)
+        b.changed = 0
+    return b
 
 
 @internal

@@ -237,6 +237,7 @@ class Follower:
             accepted=accepted,
             reason="" if accepted else "reverted in its block",
             basefee=self.basefee,
+            block=int(receipt["blockNumber"], 16),
             prices=self.notes.prices(),
         )
         logs = [log for log in map(self._log, receipt["logs"]) if log is not None]

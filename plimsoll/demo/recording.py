@@ -156,6 +156,7 @@ class RecordingBackend(EvmBackend):
             "args": named,
             "sender": address_of(self.deployer if sender is None else sender),
             "time": self.now(),
+            "block": self.block_number(),
             "basefee": self.chain.basefee,
             "prices": self.notes.prices(),
         }

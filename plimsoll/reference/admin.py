@@ -10,6 +10,8 @@ from plimsoll.reference.numbers import (
     DAY,
     FUND,
     MARKETS,
+    MINUTE,
+    MINUTES,
     NANO,
     UNIT,
     WAD,
@@ -44,6 +46,8 @@ class Admin(Liquidation):
         record.config = config
         record.allowance_cap = record.available = allowance_cap
         record.available_at = self.time
+        record.folded = self.time // MINUTE % MINUTES
+        self.note_price(market, price)
 
     @call
     def set_market(self, sender: str, market: int, config: Config) -> None:
@@ -58,6 +62,7 @@ class Admin(Liquidation):
             fund.cash -= needs - had
             record.b += needs - had
         record.config = config
+        self.count_crowd(record)
 
     @call
     def set_allowance(self, sender: str, market: int, cap: int) -> None:

@@ -2,17 +2,35 @@
 
 from dataclasses import dataclass
 
-from plimsoll.reference.errors import require
+from plimsoll.reference.errors import Refused, require
 from plimsoll.reference.margin import Breakdown, breakdown, notional
 from plimsoll.reference.numbers import (
     A_ONE,
+    BUCKETS,
+    CHARGE_SHARE,
+    CRITICAL,
+    DECAY_ONE,
     DUST_SHARE,
+    FREEZE,
     FUND,
+    K0_MAX,
     MARKETS,
+    MINUTE,
+    MINUTES,
+    PREMIUM_MAX,
+    PREMIUM_PACE,
+    PREMIUM_UNIT,
+    PSI,
+    RESERVE_DUST,
     TREASURY,
     WAD,
+    Q,
+    ceil_div,
+    clamp,
+    decay,
     floor_div,
     sgn,
+    trunc_div,
 )
 from plimsoll.reference.oracle import Oracle
 from plimsoll.reference.state import Leg, Market, call, owner_of, to_address
@@ -32,10 +50,26 @@ class Standing:
     equity: int  # WAD
     initial_equity: int  # WAD, without any positive pnl
     arrears: int  # WAD, R: the sum of all negative pnl, as a positive number
+    values: dict[int, int]  # WAD, marked pnl of the held legs
     sizes: dict[int, int]  # WAD, of the live legs
     notionals: dict[int, int]  # WAD
     all_fresh: bool  # every live leg has a FRESH feed
     margin: Breakdown
+
+
+def is_bankrupt(now: Standing) -> bool:
+    """Nothing is left for what may still be lost."""
+    return now.equity < 0 or (now.equity == 0 and bool(now.sizes))
+
+
+def is_critical(now: Standing) -> bool:
+    """So little is left that a takeover pays too little."""
+    return now.equity * WAD < CRITICAL * now.margin.mm
+
+
+def is_at_once(now: Standing) -> bool:
+    """LIQ-1: too little is left for a cure window."""
+    return now.equity * WAD < PSI * now.margin.mm
 
 
 class Ledger(Oracle):
@@ -69,12 +103,44 @@ class Ledger(Oracle):
         return leg.pnl + self.unmarked(market, leg, self.price(market))
 
     def mark(self, market: int, leg: Leg, price: int) -> None:
-        """LED-2: book the unmarked profit and snap the leg at `price` (an ended leg ends)."""
+        """LED-2: book the unmarked profit and snap the leg at `price` (an ended leg ends).
+
+        The leg is open afterwards.
+        """
         size = self.live_size(market, leg)
-        profit = self.unmarked(market, leg, price)
-        if profit != 0:
-            leg.pnl += profit
+        self.gain(leg, self.unmarked(market, leg, price))
         self.snap(market, leg, size, price)
+
+    # LED-4: a step opens a leg, works with its exact reserve, and stores it. Only then the reserve
+    # is rounded, so that it matters how often a leg is stored, but not what is done in between.
+
+    def reserve(self, leg: Leg) -> int:
+        """R: the part of a leg's pnl that has not matured, in WAD."""
+        if leg.opened is not None:
+            return leg.opened
+        if leg.pnl <= 0 or leg.fraction == 0:
+            return 0
+        recorded = ceil_div(leg.pnl * leg.fraction, Q)
+        left = ceil_div(recorded * decay(self.time - leg.time), DECAY_ONE)
+        return left if left > RESERVE_DUST else 0
+
+    def open(self, leg: Leg) -> None:
+        """Begin to work on a leg."""
+        leg.opened = self.reserve(leg)
+
+    def gain(self, leg: Leg, profit: int) -> None:
+        """Add new profit (WAD) to an open leg's reserve, or let a loss eat it first."""
+        reserve = self.reserve(leg)
+        leg.pnl += profit
+        leg.opened = min(max(0, reserve + profit), max(0, leg.pnl))
+
+    def store(self, leg: Leg) -> None:
+        """Record the reserve of an open leg as a fraction, rounded up."""
+        reserve = self.reserve(leg)
+        leg.opened = None
+        kept = leg.pnl > 0 and reserve > 0
+        leg.fraction = ceil_div(reserve * Q, leg.pnl) if kept else 0
+        leg.time = self.time if kept else 0
 
     def snap(self, market: int, leg: Leg, size: int, price: int) -> None:
         """Give a marked leg a size, in normal form."""
@@ -88,8 +154,20 @@ class Ledger(Oracle):
         leg.epoch = side.epoch
 
     def is_payable(self, market: int, leg: Leg) -> bool:
-        """LED-3: a claim may be paid or assigned if its leg has no live size or a FRESH feed."""
+        """LED-3: a claim may be paid or assigned if its leg has no live size or a FRESH feed, and
+        its market is not frozen."""
+        if self.is_frozen(market):
+            return False
         return not self.is_live(market, leg) or self.is_fresh(market)
+
+    def is_frozen(self, market: int) -> bool:
+        """LED-8: whether no claim of the market is paid, because its book has just ended."""
+        return self.markets[market].frozen.until != 0
+
+    def is_of_frozen_book(self, market: int, leg: Leg) -> bool:
+        """LED-8: whether the leg waits, unmarked, for what the frozen book is charged."""
+        frozen = self.markets[market].frozen
+        return frozen.until != 0 and leg.basis != 0 and leg.epoch == frozen.epoch
 
     def change_size(
         self, account: int, market: int, change: int, price: int, *, drop_dust: bool
@@ -116,6 +194,7 @@ class Ledger(Oracle):
         the dust the book ends."""
         record = self.markets[market]
         if record.oi == 0:
+            record.premium = 0
             for side in (record.long, record.short):
                 side.a = A_ONE
                 side.k0 = 0
@@ -130,6 +209,56 @@ class Ledger(Oracle):
             side.a = A_ONE
             side.k0 = 0
         record.oi = 0
+        record.premium = 0
+
+    def freeze_book(self, record: Market, sign: int, size: int, price: int) -> None:
+        """LED-8: end the book at `price` because a position `size` (WAD, absolute) of the side
+        `sign` was resolved, and keep what is needed to charge its losses to its other positions."""
+        frozen = record.frozen
+        for side in (record.long, record.short):
+            frozen.a[side.sign] = side.a
+            frozen.left[side.sign] = record.oi - (size if side.sign == sign else 0)
+            frozen.charged[side.sign] = 0
+        frozen.epoch = record.long.epoch
+        frozen.mark = price
+        frozen.until = self.time + FREEZE
+        self.end_book(record, price)
+
+    # ---- the market beside its book ----------------------------------------------------------
+
+    def fold(self, market: int, price: int) -> None:
+        """LED-7: pay at `price` what has left the premium since the last fold."""
+        record, minute = self.markets[market], self.time // MINUTE
+        passed = (minute - record.folded) % MINUTES
+        if passed == 0:
+            return
+        premium = trunc_div(record.premium * decay(PREMIUM_PACE * passed), DECAY_ONE)
+        per_unit = trunc_div(price * (record.premium - premium), PREMIUM_UNIT)
+        long_k0 = record.long.k0 - record.long.a * per_unit
+        short_k0 = record.short.k0 + record.short.a * per_unit
+        if max(abs(long_k0), abs(short_k0)) <= K0_MAX:
+            record.long.k0 = long_k0
+            record.short.k0 = short_k0
+        record.premium = premium
+        record.folded = minute % MINUTES
+
+    def move_premium(
+        self, record: Market, size: int, price: int, mark: int, fees: int, oi: int
+    ) -> None:
+        """LED-7: what a fill of `size` at `price` for `fees` (WAD) does to the premium, with the
+        larger open interest before and after it."""
+        if oi == 0:
+            return
+        deviation = clamp(trunc_div((price - mark) * PREMIUM_UNIT, mark), PREMIUM_MAX)
+        step = trunc_div((deviation - record.premium) * min(size, oi), oi)
+        bound = floor_div(fees * PREMIUM_UNIT * WAD, oi * mark)
+        record.premium += clamp(step, bound)
+
+    def count_crowd(self, record: Market) -> None:
+        """MRG-5: record how crowded the market is, at the end of a call."""
+        cap = record.rules.oi_cap
+        over = max(0, 2 * record.oi - cap)
+        record.bucket = min(BUCKETS - 1, floor_div(over * BUCKETS, cap))
 
     # ---- one account -------------------------------------------------------------------------
 
@@ -143,11 +272,13 @@ class Ledger(Oracle):
         record = self.account(account)
         equity = initial = record.cash
         arrears = 0
+        values: dict[int, int] = {}
         sizes: dict[int, int] = {}
         all_fresh = True
         for market in self.held(account):
             leg = record.legs[market]
             value = self.value(market, leg)
+            values[market] = value
             equity += value
             initial += min(0, value)
             arrears += max(0, -value)
@@ -155,11 +286,23 @@ class Ledger(Oracle):
                 sizes[market] = self.live_size(market, leg)
                 all_fresh = all_fresh and self.is_fresh(market)
         x = {m: notional(size, self.price(m)) for m, size in sizes.items()}
-        return Standing(equity, initial, arrears, sizes, x, all_fresh, self.margin_of(x))
+        margin = self.margin_of(x)
+        return Standing(equity, initial, arrears, values, sizes, x, all_fresh, margin)
 
     def margin_of(self, notionals: dict[int, int]) -> Breakdown:
         """The margin of notionals under the current parameters."""
-        return breakdown(notionals, self.risks, self.rho, self.globals)
+        crowding = {m: WAD + self.markets[m].bucket * WAD // BUCKETS for m in notionals}
+        return breakdown(notionals, self.risks, self.rho, self.globals, crowding)
+
+    def clear_deadline(self, account: int, equity: int, mm: int) -> None:
+        """LIQ-1: a margin call ends when `equity` of at least `mm` is recorded."""
+        record = self.account(account)
+        if record.deadline != 0 and equity >= mm:
+            record.deadline = 0
+
+    def require_unlocked(self, account: int) -> None:
+        """LIQ-4: an account for which others have paid neither trades nor pays out."""
+        require(not self.account(account).locked, "account is locked")
 
     def pay_arrears(self, account: int, market: int) -> None:
         """Fill step 5: the leg's arrears in full if cash reaches for all arrears, else nothing."""
@@ -196,34 +339,76 @@ class Ledger(Oracle):
         allowed = house.get(account, owner_of(account))
         require(allowed != 0 and to_address(sender) == allowed, "caller does not own the account")
         wad = amount * self.scale
-        record = self.account(account)
         now = self.standing(account)
+        self.check_withdrawal(account, wad, now)
+        self.tokens -= amount
+        self.account(account).cash -= wad
+        if now.sizes:
+            self.account(account).deadline = 0
+
+    def check_withdrawal(self, account: int, wad: int, now: Standing) -> None:
+        """Whether the account, as it stands, can do without `wad` of its cash."""
+        self.require_unlocked(account)
+        cash = self.account(account).cash
         if not now.sizes:
-            require(wad <= record.cash - now.arrears, "cash owed or not there")
+            require(wad <= cash - now.arrears, "cash owed or not there")
         else:
             require(now.all_fresh, "a feed is not fresh")
-            require(wad <= record.cash, "cash not there")
+            require(wad <= cash, "cash not there")
             require(now.initial_equity - wad >= now.margin.im, "below initial margin")
-        self.tokens -= amount
-        record.cash -= wad
 
     @call
     def touch(self, sender: str, account: int) -> None:
         """Mark every leg that can be marked; anyone for anyone."""
-        for market in self.held(account):
+        for market in self.markable(account):
             leg = self.leg(account, market)
-            if not self.is_live(market, leg) or self.is_fresh(market):
-                self.mark(market, leg, self.price(market))
+            self.mark(market, leg, self.price(market))
+            self.store(leg)
+        now = self.standing(account)
+        self.clear_deadline(account, now.equity, now.margin.mm)
 
     @call
     def settle(self, sender: str, account: int) -> None:
         """LED-3: touch, then claims are paid, then arrears; anyone for anyone."""
-        self.touch(sender, account)
-        record = self.account(account)
+        self.settle_account(account)
+        now = self.standing(account)
+        self.clear_deadline(account, now.equity, now.margin.mm)
+
+    @call
+    def accrue(self, sender: str, market: int) -> None:
+        """LED-7: fold a market's premium; anyone may call."""
+        self.require_listed(market)
+        self.fold(market, self.fresh_price(market))
+
+    @call
+    def thaw(self, sender: str, market: int) -> None:
+        """LED-8: let the claims of an ended book be paid; anyone may call, when it is time."""
+        frozen = self.require_listed(market).frozen
+        require(frozen.until != 0, "market is not frozen")
+        require(self.time >= frozen.until, "market stays frozen")
+        frozen.until = 0
+
+    # ---- settlement --------------------------------------------------------------------------
+
+    def markable(self, account: int) -> list[int]:
+        """The held markets whose legs a touch marks and stores, ascending."""
+        legs = self.account(account).legs
+        return [
+            m
+            for m in self.held(account)
+            if not self.is_of_frozen_book(m, legs[m])
+            and (not self.is_live(m, legs[m]) or self.is_fresh(m))
+        ]
+
+    def settle_account(self, account: int) -> None:
+        """LED-3 in full; no deadline is cleared. Each leg that is marked is stored once."""
+        record, marked = self.account(account), self.markable(account)
+        for market in marked:
+            self.mark(market, self.leg(account, market), self.price(market))
         for market in self.held(account):
             leg, pot = self.leg(account, market), self.markets[market]
             if leg.pnl > 0 and self.is_payable(market, leg):
-                paid = min(leg.pnl, pot.b)
+                paid = min(leg.pnl - self.reserve(leg), pot.b)
                 leg.pnl -= paid
                 pot.b -= paid
                 record.cash += paid
@@ -238,6 +423,8 @@ class Ledger(Oracle):
                 self.pay_leg(account, market, paid)
                 cash -= paid
                 total -= owed
+        for market in marked:
+            self.store(self.leg(account, market))
 
     # ---- questions ---------------------------------------------------------------------------
 
@@ -260,12 +447,16 @@ class Ledger(Oracle):
         return floor_div(now.equity * WAD, now.margin.mm) if now.margin.mm else None
 
     def band(self, account: int) -> str:
-        """healthy, warned, liquidatable or bankrupt."""
+        """healthy, warned, called, liquidatable, critical or bankrupt."""
         now = self.standing(account)
-        if now.equity < 0 or (now.equity == 0 and now.sizes):
+        if is_bankrupt(now):
             return "bankrupt"
-        if now.equity < now.margin.mm:
+        if is_critical(now):
+            return "critical"
+        if is_at_once(now):
             return "liquidatable"
+        if now.equity < now.margin.mm:
+            return "called"
         return "healthy" if now.equity >= now.margin.im else "warned"
 
     def positions(self, account: int) -> dict[int, int]:
@@ -321,4 +512,49 @@ class Ledger(Oracle):
             dust = self.dust(m, self.price(m))
             if dust < 0:
                 wrong.append(f"market {m}: dust {dust}")
+            if self.is_frozen(m):
+                wrong += self._broken_freeze(m, legs)
+        for who in self.accounts:
+            wrong += self._broken_account(who)
+        return wrong
+
+    def _broken_freeze(self, market: int, legs: list[Leg]) -> list[str]:
+        """LED-8: what is wrong in a frozen market."""
+        record, wrong = self.markets[market], []
+        frozen = record.frozen
+        if record.oi != 0 or any(self.is_live(market, leg) for leg in legs):
+            wrong.append(f"market {market} is frozen and has positions")
+        for sign, left in frozen.left.items():
+            waiting = [
+                floor_div(abs(leg.basis) * frozen.a[sign], leg.a_snap)
+                for leg in legs
+                if self.is_of_frozen_book(market, leg) and leg.basis * sign > 0
+            ]
+            if sum(waiting) > left:
+                wrong.append(f"market {market}: {sum(waiting)} wait in a frozen book of {left}")
+            if frozen.charged[sign] > frozen.a[sign] * frozen.mark // CHARGE_SHARE:
+                wrong.append(f"market {market}: a frozen book is charged too much")
+        return wrong
+
+    def _broken_account(self, account: int) -> list[str]:
+        """LED-4 for its legs; LED-6 if it is flat and without arrears; LIQ-4's lock."""
+        record, wrong = self.account(account), []
+        for market, leg in record.legs.items():
+            has_reserve = leg.fraction != 0
+            if leg.opened is not None or not 0 <= self.reserve(leg) <= max(0, leg.pnl):
+                wrong.append(f"account {account:#x}, market {market}: reserve outside pnl")
+            if has_reserve and not (0 < leg.fraction <= Q and 0 < leg.time <= self.time):
+                wrong.append(f"account {account:#x}, market {market}: reserve out of its field")
+            if not has_reserve and leg.time != 0:
+                wrong.append(f"account {account:#x}, market {market}: time without a reserve")
+        if record.debt < 0 or (record.debt > 0 and not record.locked):
+            wrong.append(f"account {account:#x}: debt {record.debt} and no lock")
+        if record.locked or record.cash == 0:
+            return wrong
+        now = self.standing(account)
+        if not now.sizes and now.arrears == 0:
+            try:
+                self.check_withdrawal(account, record.cash, now)
+            except Refused as refused:
+                wrong.append(f"account {account:#x} is flat and cannot leave: {refused}")
         return wrong

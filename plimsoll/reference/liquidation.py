@@ -4,13 +4,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from plimsoll.reference.errors import Refused, require
-from plimsoll.reference.ledger import reduces
+from plimsoll.reference.ledger import Standing, is_bankrupt, is_critical, reduces
 from plimsoll.reference.margin import notional
 from plimsoll.reference.numbers import (
     A_MIN,
     BASEFEE_MAX,
     CHARGE_SHARE,
     CONFIG_TO_WAD,
+    CURE,
     DAY,
     FUND,
     K0_MAX,
@@ -18,13 +19,18 @@ from plimsoll.reference.numbers import (
     MAX_HELD,
     PENALTY_EQUITY_SHARE,
     PROBE,
+    PSI,
+    REWARD_SHARE,
     TAU,
+    VOID,
     WAD,
+    WINDOW,
+    WINDOW_UNIT,
     ceil_div,
     floor_div,
     sgn,
 )
-from plimsoll.reference.state import Market, Order, call, owner_of
+from plimsoll.reference.state import Leg, Market, Order, call, owner_of
 from plimsoll.reference.trading import Trading
 
 
@@ -40,6 +46,11 @@ class Case:
     mm: int  # WAD
     notionals: dict[int, int]  # WAD
     rate: int  # WAD, the penalty rate d
+
+    @property
+    def is_at_once(self) -> bool:
+        """LIQ-1: whether too little is left for a cure window."""
+        return self.equity * WAD < PSI * self.mm
 
     def penalty(self, q: int, mm: int) -> int:
         """LIQ-2 step 1: the penalty of a slice `q` that leaves the margin `mm`, all in WAD."""
@@ -60,14 +71,20 @@ class Liquidation(Trading):
         """LIQ-2: `liquidator` takes a slice `size` (WAD) of a position at the mark."""
         self.require_control(sender, liquidator)
         require(account != liquidator, "accounts are one")
-        self.require_listed(market)
+        self.require_unlocked(liquidator)
+        pot = self.require_listed(market)
         mark = self.fresh_price(market)
+        self.fold(market, mark)
         case = self.case(account, market)
         require(0 < size <= abs(case.size), "slice out of range")
+        self.check_call(case)
+        self.use_window(case, size)
 
         change = sgn(case.size) * size  # of the liquidator
-        self.mark(market, self.leg(account, market), mark)
+        leg = self.leg(account, market)
+        self.mark(market, leg, mark)
         self.pay_arrears(account, market)
+        self.store(leg)
 
         penalty = self.penalty(case, size)
         for_liquidator = floor_div(penalty * LIQUIDATOR_SHARE, WAD)
@@ -79,13 +96,17 @@ class Liquidation(Trading):
         charged += self.assign_claims(account, FUND, for_fund - cash_fund)
 
         # the liquidator may pay its arrears with what it has just got
-        self.mark(market, self.leg(liquidator, market), mark)
+        leg = self.leg(liquidator, market)
+        self.mark(market, leg, mark)
         self.pay_arrears(liquidator, market)
-        held_size = self.leg(liquidator, market).basis
+        self.store(leg)
+        held_size = leg.basis
         self.move_sizes(market, {account: -change, liquidator: change}, mark, liquidated=account)
         self.check_slice(case, size, case.equity - charged)
+        self.end_call(case, size, case.equity - charged)
         self.check_liquidator(liquidator, market, reduces(held_size, held_size + change))
         self.end_or_start_afresh(market, mark)
+        self.count_crowd(pot)
 
     @call
     def takeover_by_order(
@@ -96,12 +117,16 @@ class Liquidation(Trading):
         require(account != maker, "accounts are one")
         require(owner_of(keeper) != 0, "keeper account has no owner")
         require(keeper not in (account, maker), "keeper account takes part in the trade")
+        self.require_unlocked(maker)
         pot = self.require_listed(market)
         mark = self.fresh_price(market)
+        self.fold(market, mark)
         case = self.case(account, market)
         require(0 < size <= abs(case.size), "slice out of range")
+        self.check_call(case)
         require(sgn(order.size) == sgn(case.size), "order is on the wrong side")
         self.use_order(sender, order, signer, size, mark)
+        self.use_window(case, size)
 
         change = sgn(order.size) * size  # of the maker
         leg, record = self.leg(account, market), self.account(account)
@@ -115,9 +140,9 @@ class Liquidation(Trading):
         distance = size * abs(order.price - mark)
         loss = ceil_div(distance, WAD) if worse else 0
         gain = 0 if worse else floor_div(distance, WAD)
-        if gain > 0:
-            leg.pnl += gain
+        self.gain(leg, gain)
         self.pay_arrears(account, market)
+        self.store(leg)
 
         penalty = self.penalty(case, size)
         share = floor_div(penalty * LIQUIDATOR_SHARE, WAD)
@@ -137,12 +162,24 @@ class Liquidation(Trading):
             market, {maker: change, account: -change}, mark, capped=True, liquidated=account
         )
         self.check_slice(case, size, case.equity - loss - reward - charged)
+        self.end_call(case, size, case.equity - loss - reward - charged)
         self.check_trader(maker, market, before, order.reduce_only)
         self.end_or_start_afresh(market, mark)
+        self.count_crowd(pot)
+
+    @call
+    def call_margin(self, sender: str, account: int) -> None:
+        """LIQ-1: begin the cure window of an account below its maintenance margin; anyone."""
+        now, record = self.standing(account), self.account(account)
+        require(now.equity < now.margin.mm, "account is not below its maintenance margin")
+        stands = record.deadline != 0 and self.time <= record.deadline + VOID
+        require(not stands, "a margin call stands")
+        record.deadline = self.time + CURE
 
     @call
     def resolve(self, sender: str, account: int, market: int, keeper: int) -> None:
-        """LIQ-4: settle a bankrupt account's loss in one market and close its position there."""
+        """LIQ-4: settle a bankrupt account's loss in one market and close its position there; or
+        close a critical account's position."""
         require(owner_of(keeper) != 0, "keeper account has no owner")
         require(keeper != account, "keeper account is the bankrupt one")
         pot = self.require_listed(market)
@@ -150,12 +187,17 @@ class Liquidation(Trading):
         if self.is_live(market, leg):
             require(self.is_fresh(market), "feed is not fresh")
         mark = self.price(market)
-        # 1, 2
-        self.settle(sender, account)
+        # 1
+        ended = self.take_out_of_frozen_book(market, leg)
+        self.settle_account(account)
+        # 2
         now = self.standing(account)
-        bankrupt = now.equity < 0 or (now.equity == 0 and bool(now.sizes))
-        require(bankrupt, "account is not bankrupt")
         size, owed = leg.basis, max(0, -leg.pnl)
+        if not is_bankrupt(now):
+            require(is_critical(now) and size != 0, "account is not bankrupt")
+            self.close(pot, size, mark)
+            self.snap(market, leg, 0, mark)
+            return
         require(owed > 0 or size != 0, "nothing to resolve")
         # 3
         self.pay_shortfall(pot)
@@ -172,18 +214,41 @@ class Liquidation(Trading):
         # 6, 7
         if owed > 0:
             leg.pnl = 0
-        if size == 0:
-            pot.shortfall += rest
-        else:
+        if size != 0:
             self.charge(pot, -sgn(size), rest, mark)
             self.close(pot, size, mark)
             self.snap(market, leg, 0, mark)
+        elif ended != 0:
+            self.charge_frozen_book(pot, -ended, rest)
+        else:
+            pot.shortfall += rest
         # 8
-        reward = self.reward_due(account, min(self.account(FUND).cash, self.allowance(pot)))
+        value = floor_div(abs(size) * mark, WAD * REWARD_SHARE)
+        budget = min(self.account(FUND).cash, self.allowance(pot), value)
+        reward = self.reward_due(account, budget)
         if reward > 0:
             self.draw_fund(pot, reward)
             self.account(keeper).cash += reward
             self.account(account).rewarded_at = self.time
+        # 9
+        record = self.account(account)
+        record.locked = self.is_tied(account, now, skip=market)
+        record.debt = record.debt + max(0, owed - claims) if record.locked else 0
+
+    @call
+    def reclaim(self, sender: str, account: int) -> None:
+        """LIQ-4: the fund takes what a locked account has, up to what others paid for it."""
+        record = self.account(account)
+        require(record.locked, "account is not locked")
+        self.settle_account(account)
+        due = min(record.debt, max(0, self.standing(account).equity))
+        taken = self.pay_free_cash(account, FUND, due)
+        taken += self.assign_claims(account, FUND, due - taken)
+        record.debt -= taken
+        if record.debt == 0 or not self.is_tied(account, self.standing(account)):
+            record.locked = False
+            record.debt = 0
+        require(taken > 0 or not record.locked, "nothing to reclaim")
 
     @call
     def cover(self, sender: str, market: int) -> None:
@@ -205,6 +270,34 @@ class Liquidation(Trading):
         rate = min(rate, floor_div(PENALTY_EQUITY_SHARE * equity, gross))
         size, mark = now.sizes[market], self.price(market)
         return Case(account, market, mark, size, equity, mm, now.notionals, rate)
+
+    def check_call(self, case: Case) -> None:
+        """LIQ-1: the cure window is over, or too little is left to wait for it."""
+        if case.is_at_once:
+            return
+        deadline = self.account(case.account).deadline
+        called = deadline != 0 and self.time <= deadline + VOID
+        require(called, "no margin call")
+        require(deadline <= self.time, "cure window")
+
+    def use_window(self, case: Case, q: int) -> None:
+        """LIQ-6: takeovers of accounts that are not far below are few in a window."""
+        record = self.markets[case.market]
+        if case.is_at_once or record.rules.takeover_share == 0:
+            return
+        require(q <= self.window_room(case.market), "too much in this window")
+        if self.time - record.window_start >= WINDOW:
+            record.window_start = self.time
+            record.window_taken = 0
+        record.window_taken += q
+
+    def window_room(self, market: int) -> int:
+        """LIQ-6: what may still be taken over in the window of now, in WAD."""
+        record = self.markets[market]
+        least = floor_div(2 * record.rules.min_notional * WAD, self.price(market))
+        most = max(floor_div(record.oi * record.rules.takeover_share, WINDOW_UNIT), least)
+        is_over = self.time - record.window_start >= WINDOW
+        return max(0, most - (0 if is_over else record.window_taken))
 
     def mm_with(self, case: Case, size: int) -> int:
         """MM if the leg had the absolute size `size` (WAD)."""
@@ -238,10 +331,15 @@ class Liquidation(Trading):
         stuck = self.mm_with(case, abs(case.size) - probe) >= case.mm
         require(stuck, "whole position not allowed")
 
+    def end_call(self, case: Case, q: int, equity: int) -> None:
+        """LIQ-1: a slice `q` that leaves `equity` (WAD) of at least MM ends a margin call."""
+        self.clear_deadline(case.account, equity, self.mm_with(case, abs(case.size) - q))
+
     def check_liquidator(self, liquidator: int, market: int, smaller: bool) -> None:
         """LIQ-2 step 6."""
         now = self.standing(liquidator)
         require(now.initial_equity >= now.margin.im, "liquidator below initial margin")
+        self.account(liquidator).deadline = 0
         require(len(self.held(liquidator)) <= MAX_HELD, "too many markets")
         if not smaller:
             x = abs(now.notionals.get(market, 0))
@@ -264,7 +362,7 @@ class Liquidation(Trading):
     ) -> int:
         """Move payable claims up to `amount` (WAD), ascending; what was moved is returned.
 
-        A leg is marked only if it gives something.
+        A leg is marked only if it gives something; its part of the reserve goes with the claim.
         """
         missing = amount
         for market in self.held(account):
@@ -274,10 +372,22 @@ class Liquidation(Trading):
             if self.value(market, leg) > 0:
                 self.mark(market, leg, self.price(market))
                 moved = min(leg.pnl, missing)
+                reserve = self.reserve(leg)
+                with_it = ceil_div(reserve * moved, leg.pnl)
                 leg.pnl -= moved
-                self.leg(receiver, market).pnl += moved
+                leg.opened = reserve - with_it
+                self.store(leg)
+                self.receive(self.leg(receiver, market), moved, with_it)
                 missing -= moved
         return amount - missing
+
+    def receive(self, leg: Leg, amount: int, reserve: int) -> None:
+        """Add a claim of `amount` with its `reserve` (WAD) to a leg, which is not marked."""
+        self.open(leg)
+        kept = self.reserve(leg) + reserve
+        leg.pnl += amount
+        leg.opened = min(kept, max(0, leg.pnl))
+        self.store(leg)
 
     def largest_slice(self, account: int, market: int) -> int:
         """The largest slice (WAD) that a takeover may take by LIQ-2 step 5; 0 if there is none."""
@@ -392,6 +502,43 @@ class Liquidation(Trading):
 
     # ---- resolve -----------------------------------------------------------------------------
 
+    def is_tied(self, account: int, now: Standing, skip: int | None = None) -> bool:
+        """LIQ-4 step 9: whether something of the account is still open, other than in `skip`: a
+        live leg, arrears, or a claim that a frozen market holds back."""
+        for market, value in now.values.items():
+            if market != skip and (
+                market in now.sizes or value < 0 or (value > 0 and self.is_frozen(market))
+            ):
+                return True
+        return False
+
+    def take_out_of_frozen_book(self, market: int, leg: Leg) -> int:
+        """LED-8: mark a leg of the frozen book at its closing K; its side's sign, or 0 if the leg
+        is not of that book."""
+        if not self.is_of_frozen_book(market, leg):
+            return 0
+        frozen, sign = self.markets[market].frozen, sgn(leg.basis)
+        size = floor_div(abs(leg.basis) * frozen.a[sign], leg.a_snap)
+        frozen.left[sign] -= min(size, frozen.left[sign])
+        self.mark(market, leg, self.price(market))
+        self.store(leg)
+        return sign
+
+    def charge_frozen_book(self, pot: Market, sign: int, rest: int) -> None:
+        """LED-8: charge `rest` (WAD) to the frozen side `sign`, by what waits there."""
+        frozen = pot.frozen
+        a, left = frozen.a[sign], frozen.left[sign]
+        if left == 0:
+            pot.shortfall += rest
+            return
+        offset = ceil_div(rest * WAD * a, left)
+        most = floor_div(a * frozen.mark, CHARGE_SHARE) - frozen.charged[sign]
+        if offset > most:
+            offset = most
+            pot.shortfall += rest - floor_div(offset * left, WAD * a)
+        frozen.charged[sign] += offset
+        pot.closing[sign, frozen.epoch] -= offset
+
     def charge(self, pot: Market, sign: int, rest: int, mark: int) -> None:
         """LIQ-4 step 6: charge `rest` (WAD) to the side `sign` by exposure."""
         side = pot.side(sign)
@@ -409,7 +556,7 @@ class Liquidation(Trading):
         a = floor_div(side.a * oi, pot.oi)
         k0 = side.k0 + side.sign * (side.a - a) * mark  # K(mark) is unchanged
         if a < A_MIN or abs(k0) > K0_MAX:
-            self.end_book(pot, mark)
+            self.freeze_book(pot, sgn(size), abs(size), mark)
         else:
             pot.oi = oi
             side.a = a

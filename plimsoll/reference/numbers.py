@@ -39,6 +39,32 @@ CANCELLED = 2**256 - 1
 SALT_BITS = 56
 DUST_SHARE = 10**16  # a position below 1/DUST_SHARE of the open-interest cap is dust (LED-8)
 
+Q = 2**40 - 1  # unit of a reserve as a fraction of pnl (LED-4)
+RESERVE_DUST = 10**12  # WAD, a reserve of at most this has matured
+HALF_LIFE = 3_600  # seconds, of a reserve
+FORGOTTEN = 144_000  # seconds, after 40 half-lives nothing is left
+DECAY_ONE = 2**64
+DECAY_SECOND = 18_443_192_663_214_935_055  # 2**64 * 2**(-1/3600), rounded up
+PREMIUM_UNIT = 10**10
+PREMIUM_MAX = 75 * 10**6
+MINUTE = 60  # seconds, a premium is folded once in it
+PREMIUM_PACE = 10  # a premium decays in a minute as a reserve does in so many seconds
+MINUTES = 2**18  # minutes are counted modulo this
+BUCKETS = 64  # steps of crowding (MRG-5)
+SYNC_BITS = 11  # of a price, kept as the sync mark (TRD-4)
+SYNC_EXPONENT_BITS = 7
+WIDTH_UNIT = 500  # the width is in 1/500
+BLOCKS = 255  # block numbers are counted modulo this, plus one
+SYNC_WAIT = 2  # blocks
+CURE = 300  # seconds
+VOID = 3_600  # seconds
+PSI = 7 * 10**17
+CRITICAL = 10**17
+WINDOW = 600  # seconds
+WINDOW_UNIT = 16  # a market's share of takeovers is in parts of this
+REWARD_SHARE = 2_000
+FREEZE = 86_400  # seconds
+
 
 def floor_div(a: int, b: int) -> int:
     """a/b toward minus infinity; b > 0."""
@@ -50,6 +76,16 @@ def ceil_div(a: int, b: int) -> int:
     return -(-a // b)
 
 
+def trunc_div(a: int, b: int) -> int:
+    """a/b toward zero; b > 0."""
+    return sgn(a) * (abs(a) // b)
+
+
+def clamp(a: int, most: int) -> int:
+    """`a` within -most and most."""
+    return max(-most, min(a, most))
+
+
 def sgn(a: int) -> int:
     """-1, 0 or 1."""
     return (a > 0) - (a < 0)
@@ -59,3 +95,28 @@ def sqrt_up(a: int) -> int:
     """The smallest r with r*r >= a; a >= 0."""
     root = isqrt(a)
     return root if root * root == a else root + 1
+
+
+def decay(seconds: int) -> int:
+    """2**64 * 2**(-seconds/3600) by repeated squaring, rounded up; 0 after 40 half-lives."""
+    if seconds >= FORGOTTEN:
+        return 0
+    left, power = DECAY_ONE, DECAY_SECOND
+    while seconds:
+        if seconds & 1:
+            left = ceil_div(left * power, DECAY_ONE)
+        power = ceil_div(power * power, DECAY_ONE)
+        seconds >>= 1
+    return left
+
+
+def sync_code(price: int) -> int:
+    """TRD-4: a price cut to its 11 highest bits: the exponent in the low 7 bits, then those."""
+    exponent = max(0, price.bit_length() - SYNC_BITS)
+    return exponent | price >> exponent << SYNC_EXPONENT_BITS
+
+
+def sync_price(code: int) -> int:
+    """The price that a code stands for."""
+    exponent = code & (1 << SYNC_EXPONENT_BITS) - 1
+    return code >> SYNC_EXPONENT_BITS << exponent

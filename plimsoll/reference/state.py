@@ -138,11 +138,14 @@ class Feed(Record):
 
 @dataclass(eq=False)
 class Account(Record):
-    """Cash of an account (WAD) and when it last paid for a reward."""
+    """Cash of an account (WAD) and what the waterfall knows of it."""
 
     journal: Journal
     cash: int = 0
     rewarded_at: int = 0
+    deadline: int = 0  # LIQ-1, seconds; 0: no margin call
+    locked: bool = False  # LIQ-4
+    debt: int = 0  # WAD, what others paid for it
     legs: dict[int, "Leg"] = field(default_factory=dict)
 
 
@@ -156,6 +159,9 @@ class Leg(Record):
     k_snap: int = 0
     epoch: int = 0
     pnl: int = 0
+    fraction: int = 0  # LED-4: the reserve at `time` in units of pnl/Q
+    time: int = 0
+    opened: int | None = None  # WAD, the exact reserve while a step works on the leg
 
 
 @dataclass(eq=False)
@@ -174,6 +180,22 @@ class Side(Record):
 
 
 @dataclass(eq=False)
+class Frozen(Record):
+    """The book that a resolve ended last (LED-8); `until` is 0 when nothing is frozen.
+
+    What is kept per side is in a table by the side's sign.
+    """
+
+    journal: Journal
+    a: Table  # A as it was
+    left: Table  # WAD, size that has not been resolved
+    charged: Table  # K charged since the end, scaled by 1e36
+    until: int = 0
+    epoch: int = 0
+    mark: int = 0  # WAD, at which the book ended
+
+
+@dataclass(eq=False)
 class Market(Record):
     """The ledger of a market and the fund's allowance for it."""
 
@@ -181,6 +203,7 @@ class Market(Record):
     long: Side
     short: Side
     closing: Table  # (sign, epoch) -> K at which an ended book closed
+    frozen: "Frozen"
     listed: bool = False
     config: Config | None = None
     oi: int = 0  # WAD, size
@@ -189,6 +212,14 @@ class Market(Record):
     allowance_cap: int = 0  # WAD
     available: int = 0  # WAD, at the time `available_at`
     available_at: int = 0
+    premium: int = 0  # LED-7, 1/PREMIUM_UNIT; positive: longs pay
+    folded: int = 0  # minute of the last fold, modulo MINUTES
+    bucket: int = 0  # crowding, 0 to 63
+    sync_mark: int = 0  # TRD-4, a code (`sync_code`)
+    width: int = 0  # 1/WIDTH_UNIT
+    wait: int = 0  # block of the sync that waits, modulo BLOCKS, plus one; 0: none
+    window_taken: int = 0  # LIQ-6, WAD, size
+    window_start: int = 0
 
     def side(self, sign: int) -> Side:
         """The side that a size of this sign is on."""
@@ -211,6 +242,7 @@ class State(Record):
         self.owner = to_address(owner)
         self.scale = 10 ** (18 - decimals)
         self.time = time
+        self.block = 0
         self.basefee = 0
         self.tokens = 0  # held by the engine, in token units
         self.accounts: dict[int, Account] = {}
@@ -236,7 +268,12 @@ class State(Record):
 
     def _market(self) -> Market:
         journal = self.journal
-        return Market(journal, Side(journal, 1), Side(journal, -1), Table(journal))
+        frozen = Frozen(journal, Table(journal), Table(journal), Table(journal))
+        return Market(journal, Side(journal, 1), Side(journal, -1), Table(journal), frozen)
+
+    def set_block(self, number: int) -> None:
+        """The number of the block of the next calls."""
+        self.block = number
 
     def account(self, account: int) -> Account:
         """The record of an account, empty if it was never seen."""

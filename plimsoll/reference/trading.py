@@ -3,6 +3,7 @@
 from plimsoll.reference.errors import require
 from plimsoll.reference.ledger import Ledger, Standing, reduces
 from plimsoll.reference.numbers import (
+    BLOCKS,
     CANCELLED,
     CONFIG,
     EPOCH_MAX,
@@ -11,14 +12,19 @@ from plimsoll.reference.numbers import (
     MAX_FILL,
     MAX_HELD,
     SALT_BITS,
+    SYNC_WAIT,
     TREASURY,
     TREASURY_SHARE,
+    UNIT,
     WAD,
+    WIDTH_UNIT,
     ceil_div,
     floor_div,
     sgn,
+    sync_code,
+    sync_price,
 )
-from plimsoll.reference.state import Order, call, to_address
+from plimsoll.reference.state import Market, Order, call, to_address
 
 
 class Trading(Ledger):
@@ -53,20 +59,36 @@ class Trading(Ledger):
         market = self.require_listed(order.market)
         mark = self.fresh_price(order.market)
         self.use_order(sender, order, signer, size, mark)
+        self.end_wait(order.market, mark)
+        require(not self.is_frozen(order.market), "market is frozen")
 
         maker, taker = order.account, account
         change = sgn(order.size) * size
-        rules = market.rules
+        rules, oi = market.rules, market.oi
+        self.fold(order.market, mark)
         for who in (maker, taker):
+            self.require_unlocked(who)
             self.mark(order.market, self.leg(who, order.market), mark)
         before = {who: self.standing(who) for who in (maker, taker)}
         fees = self.trade_cash(maker, order, change, mark, rules.maker_fee)
         fees += self.trade_cash(taker, order, -change, mark, rules.taker_fee)
         self.share_fees(fees)
         self.move_sizes(order.market, {maker: change, taker: -change}, mark, capped=True)
-        self.check_trader(maker, order.market, before[maker], order.reduce_only)
-        self.check_trader(taker, order.market, before[taker], False)
+        smaller = self.check_trader(maker, order.market, before[maker], order.reduce_only)
+        smaller &= self.check_trader(taker, order.market, before[taker], False)
+        if not smaller:
+            self.check_sync(order.market, mark)
+        self.move_premium(market, size, order.price, mark, fees, max(oi, market.oi))
         self.end_or_start_afresh(order.market, mark)
+        self.count_crowd(market)
+
+    @call
+    def sync(self, sender: str, market: int) -> None:
+        """TRD-4: the mark of now is the one from which the next large move counts; anyone."""
+        record, price = self.require_listed(market), self.fresh_price(market)
+        if self.is_out_of_sync(record, price):
+            record.wait = self.block % BLOCKS + 1
+        self.note_price(market, price)
 
     # ---- steps -------------------------------------------------------------------------------
 
@@ -107,7 +129,7 @@ class Trading(Ledger):
             record.cash -= loss
             self.markets[order.market].b += loss
         else:
-            leg.pnl += floor_div(size * abs(price - mark), WAD)
+            self.gain(leg, floor_div(size * abs(price - mark), WAD))
 
         fee = ceil_div(size * price * rate, WAD * FEE)
         if reduces(leg.basis, leg.basis + change):
@@ -115,6 +137,7 @@ class Trading(Ledger):
         require(fee <= record.cash, "cash does not reach for the fee")
         record.cash -= fee
         self.pay_arrears(account, order.market)
+        self.store(leg)
         return fee
 
     def share_fees(self, fees: int) -> None:
@@ -147,8 +170,8 @@ class Trading(Ledger):
 
     def check_trader(
         self, account: int, market: int, before: Standing, order_reduces_only: bool
-    ) -> None:
-        """Steps 7 and 8 for one account."""
+    ) -> bool:
+        """Steps 7 to 9 for one account; whether it reduced is returned."""
         rules = self.markets[market].rules
         now = self.standing(account)
         x = abs(now.notionals.get(market, 0))
@@ -161,9 +184,36 @@ class Trading(Ledger):
             require(not order_reduces_only, "order is reduce-only")
             require(len(self.held(account)) <= MAX_HELD, "too many markets")
             require(self.markets[market].long.epoch < EPOCH_MAX, "market is worn out")
+        self.clear_deadline(account, now.equity, now.margin.mm)
         if now.initial_equity >= now.margin.im:
-            return
+            self.account(account).deadline = 0
+            return smaller
         require(smaller, "below initial margin")
         require(now.equity >= 0, "bankrupt")
         no_worse = now.equity * before.margin.mm >= before.equity * now.margin.mm
         require(no_worse, "health falls")
+        return smaller
+
+    def end_wait(self, market: int, mark: int) -> None:
+        """TRD-4: a fill in sync, two blocks after a large move was synchronised, ends the wait."""
+        record = self.markets[market]
+        waited = (self.block % BLOCKS + 1 - record.wait) % BLOCKS
+        if not self.is_out_of_sync(record, mark) and waited >= SYNC_WAIT:
+            record.wait = 0
+
+    def check_sync(self, market: int, mark: int) -> None:
+        """TRD-4 for a fill in which an account does not reduce."""
+        record = self.markets[market]
+        require(not self.is_out_of_sync(record, mark), "market is out of sync")
+        require(record.wait == 0, "market waits after a sync")
+
+    def is_out_of_sync(self, record: Market, price: int) -> bool:
+        """TRD-4: whether the mark has moved further than the width since the last sync."""
+        known = sync_price(record.sync_mark)
+        return abs(price - known) * WIDTH_UNIT > record.width * known
+
+    def note_price(self, market: int, price: int) -> None:
+        """TRD-4: take over a sync mark, and half of the floor `f` of now as its width."""
+        record = self.markets[market]
+        record.sync_mark = sync_code(price)
+        record.width = ceil_div(self.risks[market].f * WIDTH_UNIT, 2 * UNIT)

@@ -33,6 +33,7 @@ class Call:
     accepted: bool = True
     reason: str = ""
     basefee: int = 0
+    block: int = 0
     prices: Mapping[int, tuple[int | None, int]] = field(default_factory=dict)
 
     @property
@@ -72,6 +73,11 @@ _APPLY: dict[tuple[str, str], _Apply] = {
     ("engine", "set_operator"): lambda m, s, a: m.set_operator(s, a["operator"], a["approved"]),
     ("engine", "touch"): lambda m, s, a: m.touch(s, a["account"]),
     ("engine", "settle"): lambda m, s, a: m.settle(s, a["account"]),
+    ("engine", "accrue"): lambda m, s, a: m.accrue(s, a["market"]),
+    ("engine", "sync"): lambda m, s, a: m.sync(s, a["market"]),
+    ("engine", "thaw"): lambda m, s, a: m.thaw(s, a["market"]),
+    ("engine", "call_margin"): lambda m, s, a: m.call_margin(s, a["account"]),
+    ("engine", "reclaim"): lambda m, s, a: m.reclaim(s, a["account"]),
     ("engine", "fill"): lambda m, s, a: m.fill(
         s, order_of(a["order"]), a["signer"], a["account"], a["size"]
     ),
@@ -114,8 +120,9 @@ def is_known(contract: str, function: str) -> bool:
 
 
 def set_world(model: Model, call: Call) -> None:
-    """Give the model the time, base fee and prices of a call."""
+    """Give the model the time, block number, base fee and prices of a call."""
     model.set_time(call.time)
+    model.set_block(call.block)
     model.set_basefee(call.basefee)
     for market, (answer, updated_at) in call.prices.items():
         model.set_answer(market, answer, updated_at)

@@ -1,8 +1,8 @@
 """Trace files: one JSON line for every state-changing call, enough to replay a run without a chain.
 
-    {"plimsoll_trace": 1, "owner": ..., "decimals": 6, "markets": ["BTC", ...]}
-    {"call": "engine.fill", "sender": ..., "args": {...}, "time": ..., "basefee": ...,
-     "prices": {"0": ["5e22 as digits", updated_at]}, "ok": true,
+    {"plimsoll_trace": 2, "owner": ..., "decimals": 6, "markets": ["BTC", ...]}
+    {"call": "engine.fill", "sender": ..., "args": {...}, "time": ..., "block": ...,
+     "basefee": ..., "prices": {"0": ["5e22 as digits", updated_at]}, "ok": true,
      "accounts": {"0x..": {"cash": ..., "legs": {"0": {"pnl": ..., "size": ..., ...}}}},
      "markets": {"0": {"oi": ..., "cash": ..., ...}}}
     {"end": 1234}
@@ -25,7 +25,7 @@ from typing import Any, Self, TextIO
 from plimsoll.replay.calls import Call, is_known
 from plimsoll.replay.state import AccountState, LegState, MarketState
 
-VERSION = 1
+VERSION = 2
 
 _SAFE = 2**53
 #: texts that are no integers
@@ -92,6 +92,7 @@ class TraceWriter:
             "sender": call.sender,
             "args": plain(call.args),
             "time": call.time,
+            "block": call.block,
             "basefee": call.basefee,
             "prices": {str(m): plain(price) for m, price in call.prices.items()},
             "ok": call.accepted,
@@ -169,6 +170,7 @@ class TraceReader:
                 args=revived(data["args"]),
                 sender=data["sender"],
                 time=int(data["time"]),
+                block=int(data["block"]),
                 accepted=bool(data["ok"]),
                 reason=data.get("reason", ""),
                 basefee=int(data["basefee"]),

@@ -118,6 +118,26 @@ class Machine(RuleBasedStateMachine):
         """LIQ-4."""
         self.scenario.resolve(DataChoice(data))
 
+    @rule(data=st.data())
+    def call_margin(self, data: st.DataObject) -> None:
+        """LIQ-1."""
+        self.scenario.call_margin(DataChoice(data))
+
+    @rule(data=st.data())
+    def reclaim(self, data: st.DataObject) -> None:
+        """LIQ-4's lock."""
+        self.scenario.reclaim(DataChoice(data))
+
+    @rule(data=st.data(), thawing=st.booleans())
+    def freeze(self, data: st.DataObject, thawing: bool) -> None:
+        """LED-8's frozen book."""
+        (self.scenario.thaw if thawing else self.scenario.freeze_book)(DataChoice(data))
+
+    @rule(data=st.data(), funding=st.booleans())
+    def follow_price(self, data: st.DataObject, funding: bool) -> None:
+        """LED-7, TRD-4."""
+        (self.scenario.accrue if funding else self.scenario.sync)(DataChoice(data))
+
     @rule(data=st.data(), covering=st.booleans())
     def fund(self, data: st.DataObject, covering: bool) -> None:
         """LIQ-8, and LIQ-4 step 3 alone."""

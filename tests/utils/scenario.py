@@ -13,13 +13,14 @@ from random import Random
 from typing import Any, ClassVar, Protocol, TypeVar
 
 from plimsoll.reference import Order
-from plimsoll.reference.numbers import FUND, TREASURY, WAD, ceil_div, sgn
+from plimsoll.reference.numbers import CURE, FUND, TREASURY, VOID, WAD, ceil_div, sgn
 from tests.utils.twin import Outcome, Twin
 
 T = TypeVar("T")
 
 TRADERS = tuple(f"trader-{i}" for i in range(6))
 LIQUIDATORS = ("liquidator-0", "liquidator-1")
+WEAK = ("called", "liquidatable", "critical")
 AIMS = (140, 110, 95, 80, 60, 30, 5, 0, -20, -60)
 BROKEN = ("reverts", "short", "zero", "negative", "unfinished")
 
@@ -66,8 +67,14 @@ class Scenario:
         "settle": 6,
         "takeover": 18,
         "takeover_by_order": 16,
+        "call_margin": 4,
         "resolve": 18,
+        "reclaim": 4,
+        "freeze_book": 3,
         "cover": 4,
+        "accrue": 2,
+        "sync": 2,
+        "thaw": 5,
         "fund": 5,
         "cancel": 2,
         "operator": 1,
@@ -84,6 +91,7 @@ class Scenario:
         """The start of an episode: everybody has some cash."""
         twin = self.twin
         self.salt = 1_000
+        self.giants = 0
         self.open: list[tuple[Order, str]] = []
         self.traders = [twin.account(name) for name in TRADERS]
         self.liquidators = [twin.account(name) for name in LIQUIDATORS]
@@ -136,8 +144,43 @@ class Scenario:
     def _market(self, choice: Choice) -> int:
         return choice.number(0, self.twin.count - 1)
 
-    def _in_band(self, wanted: str) -> list[int]:
-        return [account for account in self.everybody if self.model.band(account) == wanted]
+    def _in_band(self, *wanted: str) -> list[int]:
+        return [account for account in self.everybody if self.model.band(account) in wanted]
+
+    def _frozen(self) -> list[int]:
+        return [m for m in range(self.twin.count) if self.model.is_frozen(m)]
+
+    def _open_market(self, choice: Choice) -> int:
+        """A market; mostly one that is not frozen, and mostly ready for new positions (TRD-4)."""
+        frozen = self._frozen()
+        market = self._market(choice)
+        if market in frozen and choice.number(0, 19):
+            open_ones = [m for m in range(self.twin.count) if m not in frozen]
+            if not open_ones:
+                self._thaw(choice, market)
+            else:
+                market = choice.pick(open_ones)
+        self._ready(choice, market)
+        return market
+
+    def _ready(self, choice: Choice, market: int) -> None:
+        """Sync and wait where it is needed; now and then one of both is forgotten."""
+        model = self.model
+        if not model.is_fresh(market):
+            return
+        record = model.markets[market]
+        moved = model.is_out_of_sync(record, model.price(market))
+        if moved and choice.number(0, 19):
+            self._count("sync", self.twin.sync("stranger", market))
+        if model.markets[market].wait and choice.number(0, 19):
+            self.twin.pass_blocks(choice.pick((2, 2, 2, 1, 3)))
+
+    def _pass(self, seconds: int) -> None:
+        """Time goes by and the feeds that are fresh keep up."""
+        fresh = [m for m in range(self.twin.count) if self.model.is_fresh(m)]
+        self.twin.pass_time(seconds)
+        for market in fresh:
+            self._set_price(market, self.model.price(market))
 
     def _name(self, account: int) -> str:
         return self.twin.name_of(account)
@@ -209,6 +252,8 @@ class Scenario:
         room = []
         for account in self.everybody:
             now = self.model.standing(account)
+            if self.model.account(account).locked:
+                continue
             if now.initial_equity - now.margin.im > self.twin.world.wealth * WAD // 20:
                 room.append(account)
         return room
@@ -217,11 +262,12 @@ class Scenario:
 
     def fill(self, choice: Choice) -> None:
         """A trade that tends to open or grow positions."""
-        market = self._market(choice)
+        market = self._open_market(choice)
         room = self._with_room()
         taker = choice.pick(room or self.traders)
         if self.open and choice.number(0, 9) == 0:  # again what was filled before
             order, by = choice.pick(self.open)
+            self._ready(choice, order.market)
             left = abs(order.size) - self.model.filled.get(order, 0)
             size = max(1, choice.pick((left, left // 2, left // 2, left + 1)))
             self._fill(choice, order, by, taker, size)
@@ -246,6 +292,8 @@ class Scenario:
         market = self._market(choice)
         sizes = {a: self.model.positions(a).get(market, 0) for a in self.everybody}
         holders = [a for a, size in sizes.items() if size]
+        if choice.number(0, 9):
+            holders = [a for a in holders if not self.model.account(a).locked]
         if len(holders) < 2:
             self.fill(choice)
             return
@@ -361,11 +409,14 @@ class Scenario:
         self._count("settle", self.twin.settle("stranger", account))
 
     def _victim(self, choice: Choice) -> tuple[int, int, int] | None:
-        """An account that may be liquidated, or if there is none one that holds something."""
-        weak = self._in_band("liquidatable")
+        """An account that may be liquidated, or if there is none one that holds something.
+
+        Where a margin call is due, it is mostly made and its cure window mostly goes by.
+        """
+        weak = self._in_band(*WEAK)
         if not weak or choice.number(0, 19) == 0:
-            self.aim_price(choice, (95, 80, 60, 30, 10, 2))
-            weak = self._in_band("liquidatable")
+            self.aim_price(choice, (95, 80, 60, 60, 50, 30, 12, 2))
+            weak = self._in_band(*WEAK)
             if not weak and choice.number(0, 5) == 0:
                 weak = [a for a in self.everybody if self.model.positions(a)]
         if not weak:
@@ -375,6 +426,15 @@ class Scenario:
         if not sizes:
             return None
         market = choice.pick(sorted(sizes))
+        if self.model.band(account) == "called" and choice.number(0, 7):
+            record, now = self.model.account(account), self.model.time
+            if not record.deadline or now > record.deadline + VOID:
+                self._count("call margin", self.twin.call_margin("stranger", account))
+            wait = self.model.account(account).deadline - self.model.time
+            if wait > 0 and choice.number(0, 15):
+                self._pass(wait - (choice.number(0, 19) == 0))
+            if choice.number(0, 5) == 0:  # a price gap in the meantime
+                self.move_price(choice)
         return account, market, sizes[market]
 
     def _slice(self, choice: Choice, account: int, market: int, size: int) -> int:
@@ -386,6 +446,8 @@ class Scenario:
             return whole
         if kind < 9:
             most = self.model.largest_slice(account, market)
+            if most and choice.number(0, 1) and self.model.band(account) == "called":
+                most = min(most, self.model.window_room(market))
             return int(most) + (choice.number(0, 1) if most else 1)
         least = self.model.markets[market].rules.min_notional * WAD
         kept = ceil_div(least, self.model.price(market))
@@ -403,6 +465,8 @@ class Scenario:
         account, market, size = found
         q = self._slice(choice, account, market, size)
         pool = self.liquidators if choice.number(0, 3) else self.everybody
+        if choice.number(0, 19):
+            pool = self._with_room() or pool
         liquidator = choice.pick([a for a in pool if a != account] or pool)
         who = self._sender(choice, liquidator)
         outcome = self.twin.takeover(who, account, market, q, liquidator)
@@ -419,6 +483,8 @@ class Scenario:
         opposite = [a for a in self.everybody if self.model.positions(a).get(market, 0) * size < 0]
         pools = [self.liquidators, self.everybody, opposite or self.everybody]
         pool = choice.pick(pools)
+        if choice.number(0, 9):
+            pool = [a for a in pool if not self.model.account(a).locked] or pool
         maker = choice.pick([a for a in pool if a != account] or pool)
         order, signer = self._order(choice, maker, market, sgn(size) * max(1, q))
         if choice.number(0, 2):  # near the mark, where the loss stays within the penalty
@@ -432,11 +498,13 @@ class Scenario:
         self._count("takeover by order", outcome)
 
     def resolve(self, choice: Choice) -> None:
-        """One market of a bankrupt account."""
+        """One market of a bankrupt account, sometimes of a critical one."""
         broke = self._in_band("bankrupt")
+        if choice.number(0, 4) == 0:
+            broke = self._in_band("critical") or broke
         if not broke:
-            self.aim_price(choice, (-1, -10, -40, -100, -300))
-            broke = self._in_band("bankrupt")
+            self.aim_price(choice, (5, -1, -10, -40, -100, -300))
+            broke = self._in_band("bankrupt", "critical")
             if not broke:
                 if choice.number(0, 5):
                     return
@@ -444,10 +512,130 @@ class Scenario:
         account = choice.pick(broke)
         held = self.model.held(account) or list(range(self.twin.count))
         market = choice.pick(held) if choice.number(0, 19) else self._market(choice)
-        keeper = choice.pick(self.liquidators)
+        keeper = choice.pick([a for a in self.liquidators if a != account])
         if choice.number(0, 29) == 0:
             keeper = choice.pick((account, FUND))
-        self._count("resolve", self.twin.resolve("keeper", account, market, keeper))
+        self._resolve(account, market, keeper)
+
+    def _resolve(self, account: int, market: int, keeper: int) -> None:
+        band = self.model.band(account)
+        waits = market in self._frozen()
+        closing = dict(self.model.markets[market].closing)
+        if self._count("resolve", self.twin.resolve("keeper", account, market, keeper)):
+            self.done["resolve: critical"] += band == "critical"
+            self.done["account locked"] += self.model.account(account).locked
+            now = self.model.markets[market].closing
+            self.done["frozen book charged"] += waits and now != closing
+
+    def call_margin(self, choice: Choice) -> None:
+        """A margin call, mostly where one is due; sometimes time goes on to where it is void."""
+        called = self._in_band(*WEAK, "bankrupt")
+        if not called:
+            self.aim_price(choice, (95, 80, 75))
+            called = self._in_band(*WEAK)
+        pool = called if called and choice.number(0, 5) else self.everybody
+        account = choice.pick(pool)
+        if self.model.account(account).deadline and choice.number(0, 2) == 0:
+            self._pass(choice.pick((CURE, CURE + VOID, CURE + VOID + 1)))
+        self._count("call margin", self.twin.call_margin("stranger", account))
+
+    def reclaim(self, choice: Choice) -> None:
+        """What others paid for a locked account; mostly after a price has turned for it."""
+        locked = [a for a in self.everybody if self.model.account(a).locked]
+        if not locked and choice.number(0, 5):
+            return
+        account = choice.pick(locked or self.everybody)
+        if locked and choice.number(0, 2):
+            if choice.number(0, 1):
+                self.refresh()
+            self._raise_equity(choice, account)
+        self._count("reclaim", self.twin.reclaim("stranger", account))
+
+    def _raise_equity(self, choice: Choice, account: int) -> None:
+        """A price turns for an account, or somebody deposits for it."""
+        sizes = self.model.positions(account)
+        if sizes and choice.number(0, 3):
+            market = choice.pick(sorted(sizes))
+            up = choice.pick((110, 150)) if sizes[market] > 0 else choice.pick((90, 60))
+            self._set_price(market, self.model.price(market) * up // 100)
+        else:
+            self._count("deposit", self.twin.deposit("stranger", account, self.wealth // 10))
+
+    def accrue(self, choice: Choice) -> None:
+        """A market's funding, mostly some minutes after the last time."""
+        if choice.number(0, 3):
+            self._pass(choice.pick((30, 60, 3_600, 30_000)))
+        market = self._market(choice)
+        moved = self.model.markets[market].premium
+        if self._count("accrue", self.twin.accrue("stranger", market)):
+            self.done["funding paid"] += moved != self.model.markets[market].premium
+
+    def sync(self, choice: Choice) -> None:
+        """A market learns its price."""
+        self._count("sync", self.twin.sync("stranger", self._market(choice)))
+
+    def freeze_book(self, choice: Choice) -> None:
+        """A giant and two poor accounts on one side of an empty market, a price at which all three
+        are bankrupt, and the giant resolved: the book ends while others' losses wait in it."""
+        model, twin = self.model, self.twin
+        markets = [
+            m
+            for m in range(twin.count)
+            if model.markets[m].oi == 0
+            and model.is_fresh(m)
+            and not model.is_frozen(m)
+            and not model.markets[m].rules.reduce_only
+        ]
+        if not markets:
+            self.fill(choice)
+            return
+        market, side = choice.pick(markets), choice.pick((-1, 1))
+        self._ready(choice, market)
+        price, least = model.price(market), model.markets[market].rules.min_notional
+        self.giants += 1
+        loss = 0
+        losers = []
+        for name, value in (("giant", 2_600 * least), ("poor-0", least), ("poor-1", least)):
+            size = ceil_div((value + value // 50) * WAD, price)
+            x = ceil_div(size * price, WAD)
+            needed = model.margin_of({market: x}).im * 103 // 100 + x // 100
+            loss = max(loss, needed * 105 // 100 * WAD // x)
+            account, other = twin.account(name, self.giants), twin.account("whale", self.giants)
+            self._count("deposit", twin.deposit("owner", account, needed // model.scale + 1))
+            self._count("deposit", twin.deposit("owner", other, 9 * needed // model.scale + 1))
+            self.salt += 1
+            order = Order(account, market, side * size, price, model.time + 10**6, self.salt)
+            if self._count("fill", twin.fill("whale", order, name, other, size)):
+                losers.append(account)
+        self.everybody = [*self.everybody, *losers]
+        if side > 0 and loss >= WAD * 9 // 10:
+            return
+        self._set_price(market, price - side * (price * loss // WAD))
+        for account in losers:
+            if model.band(account) == "bankrupt" and choice.number(0, 3):
+                self._resolve(account, market, choice.pick(self.liquidators))
+
+    def thaw(self, choice: Choice) -> None:
+        """A frozen book, mostly when its time is over and its losses are charged."""
+        frozen = self._frozen()
+        if not frozen and choice.number(0, 5):
+            return
+        self._thaw(choice, choice.pick(frozen) if frozen else self._market(choice))
+
+    def _thaw(self, choice: Choice, market: int) -> None:
+        wait = self.model.markets[market].frozen.until - self.model.time
+        if wait > 0 and choice.number(0, 3):
+            if choice.number(0, 4):
+                self._resolve_waiting(market)
+            self._pass(wait - (choice.number(0, 19) == 0))
+        self._count("thaw", self.twin.thaw("stranger", market))
+
+    def _resolve_waiting(self, market: int) -> None:
+        """Bankrupt accounts whose losses wait in a frozen book."""
+        for account in self._in_band("bankrupt"):
+            leg = self.model.leg(account, market)
+            if self.model.is_of_frozen_book(market, leg):
+                self._resolve(account, market, self.liquidators[account == self.liquidators[0]])
 
     def cover(self, choice: Choice) -> None:
         """The fund pays a shortfall."""

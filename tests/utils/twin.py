@@ -22,6 +22,7 @@ from plimsoll.protocol.orders import Domain
 from plimsoll.protocol.orders import Order as SignableOrder
 from plimsoll.reference import Config, Model, Order, Refused, Reward, Risk
 from plimsoll.reference.numbers import CANCELLED, FUND, TREASURY, WAD
+from plimsoll.reference.state import Market
 from tests.utils.follower import Follower
 
 NO_SIGNATURE = bytes(65)
@@ -33,6 +34,13 @@ ENGINE_ROOTS = (
     "MarginEngineAdmin",
 )
 Matrix = Sequence[Sequence[int]]
+Leg = tuple[int, int, int, int, int, int, int]
+#: what writes words that a market's cached state does not watch: windows, frozen books, closing K
+WATERFALL = frozenset({"takeover", "takeover_by_order", "resolve", "thaw"})
+EXTRA = (  # what `market_extra` returns
+    *("premium", "folded", "bucket", "sync mark", "width", "wait"),
+    *("window taken", "window start", "frozen until", "frozen epoch", "left long", "left short"),
+)
 
 
 class Mismatch(AssertionError):  # noqa: N818, it is read as "a mismatch was found"
@@ -73,13 +81,17 @@ class World:
 
 @dataclass
 class Wallet:
-    """An account as the engine's views tell it: cash, held markets, time of the last reward, and
-    per market (pnl, basis, A_snap, K_snap, epoch); the size is compared now and then."""
+    """An account as the engine's views tell it: cash, held markets, time of the last reward,
+    deadline, lock, debt, and per market (pnl, basis, A_snap, K_snap, epoch, reserve fraction,
+    time); the size is compared now and then."""
 
     cash: int
     held: int
     rewarded_at: int
-    legs: list[tuple[int, int, int, int, int]]
+    deadline: int
+    locked: bool
+    debt: int
+    legs: list[Leg]
 
 
 @dataclass(frozen=True)
@@ -175,6 +187,7 @@ class Twin:
             create("MockAggregator", listing.decimals, self._answer(listing, listing.price))
             for listing in world.listings
         ]
+        self._tell_time()
         for market, listing in enumerate(world.listings):
             self.model.set_answer(market, self._on_grid(market, listing.price), chain.timestamp)
         self.actor("backer")
@@ -262,7 +275,17 @@ class Twin:
         """Go on by one block."""
         self.trace.append(("pass_time", (seconds,)))
         self.chain.mine(seconds=seconds)
+        self._tell_time()
+
+    def pass_blocks(self, blocks: int) -> None:
+        """Go on by blocks of one moment."""
+        self.trace.append(("pass_blocks", (blocks,)))
+        self.chain.mine(blocks, seconds=0)
+        self._tell_time()
+
+    def _tell_time(self) -> None:
         self.model.set_time(self.chain.timestamp)
+        self.model.set_block(self.chain.block_number)
 
     def set_basefee(self, wei: int) -> None:
         """The base fee of the blocks from now on."""
@@ -443,6 +466,35 @@ class Twin:
             lambda: self.model.settle(self._sender(who), account),
         )
 
+    # -- anybody's ---------------------------------------------------------------------------------
+
+    def accrue(self, who: str, market: int) -> Outcome:
+        """Fold a market's premium."""
+        return self._do(
+            "accrue",
+            (who, market),
+            lambda: self.engine.accrue(market, sender=self.actor(who)),
+            lambda: self.model.accrue(self._sender(who), market),
+        )
+
+    def sync(self, who: str, market: int) -> Outcome:
+        """Tell a market where its price is."""
+        return self._do(
+            "sync",
+            (who, market),
+            lambda: self.engine.sync(market, sender=self.actor(who)),
+            lambda: self.model.sync(self._sender(who), market),
+        )
+
+    def thaw(self, who: str, market: int) -> Outcome:
+        """Let the claims of an ended book be paid."""
+        return self._do(
+            "thaw",
+            (who, market),
+            lambda: self.engine.thaw(market, sender=self.actor(who)),
+            lambda: self.model.thaw(self._sender(who), market),
+        )
+
     # -- trading -----------------------------------------------------------------------------------
 
     def set_operator(self, who: str, operator: str, approved: bool) -> Outcome:
@@ -540,6 +592,24 @@ class Twin:
             lambda: self.model.resolve(self._sender(who), account, market, keeper),
         )
 
+    def call_margin(self, who: str, account: int) -> Outcome:
+        """Begin an account's cure window."""
+        return self._do(
+            "call_margin",
+            (who, account),
+            lambda: self.engine.call_margin(account, sender=self.actor(who)),
+            lambda: self.model.call_margin(self._sender(who), account),
+        )
+
+    def reclaim(self, who: str, account: int) -> Outcome:
+        """The fund takes what a locked account has."""
+        return self._do(
+            "reclaim",
+            (who, account),
+            lambda: self.engine.reclaim(account, sender=self.actor(who)),
+            lambda: self.model.reclaim(self._sender(who), account),
+        )
+
     def cover(self, who: str, market: int) -> Outcome:
         """The fund pays a market's shortfall."""
         return self._do(
@@ -628,6 +698,9 @@ class Twin:
             wrong.append(f"the contract took it, the model refused it ({model_reason})")
         elif receipt is not None and value is not None and receipt.value != value:
             wrong.append(f"the contract returned {receipt.value}, the model {value}")
+        if name in WATERFALL:
+            self._markets.clear()
+            self._closing.clear()
         if self.follow and receipt is not None:
             self.follower.take(receipt)
             wrong += self._events()
@@ -686,14 +759,16 @@ class Twin:
         """The account as the views tell it; asked again only about words that have changed."""
         words = self._words(account)
         known = self._wallets.get(account)
-        if known is not None and known[0] == words:
+        if known is not None and known[0] == words and not known[1].locked:
             return known[1]
         engine = self.engine
         before, old = known or (words, None)
-        if old is None or before[0] != words[0]:
-            cash, held, rewarded_at = engine.wallet(account)
+        facts: tuple[int, int, int, int, bool, int]
+        # a debt stands apart from the words; there is none without a lock
+        if old is None or old.locked or before[0] != words[0]:
+            facts = engine.wallet(account)
         else:
-            cash, held, rewarded_at = old.cash, old.held, old.rewarded_at
+            facts = (old.cash, old.held, old.rewarded_at, old.deadline, old.locked, old.debt)
         legs = []
         for market in range(self.count):
             pair = slice(1 + 2 * market, 3 + 2 * market)
@@ -701,8 +776,8 @@ class Twin:
                 legs.append(old.legs[market])
             else:
                 p = engine.position(account, market)
-                legs.append((p.pnl, p.basis, p.a_snap, p.k_snap, p.epoch))
-        found = Wallet(cash, held, rewarded_at, legs)
+                legs.append((p.pnl, p.basis, p.a_snap, p.k_snap, p.epoch, p.reserve, p.time))
+        found = Wallet(*facts, legs)
         self._wallets[account] = (words, found)
         return found
 
@@ -719,15 +794,21 @@ class Twin:
         for market, leg in enumerate(chain.legs):
             known = record.legs.get(market)
             other = (
-                (known.pnl, known.basis, known.a_snap, known.k_snap, known.epoch)
+                (
+                    *(known.pnl, known.basis, known.a_snap, known.k_snap, known.epoch),
+                    *(known.fraction, known.time),
+                )
                 if known is not None
-                else (0, 0, 0, 0, 0)
+                else (0,) * 7
             )
             if other[0] or other[1]:
                 held |= 1 << market
-            differ(f"leg {market} (pnl, basis, A, K, epoch)", leg, other)
+            differ(f"leg {market} (pnl, basis, A, K, epoch, reserve, time)", leg, other)
         differ("held", chain.held, held)
         differ("last reward", chain.rewarded_at, record.rewarded_at)
+        differ("deadline", chain.deadline, record.deadline)
+        differ("locked", chain.locked, record.locked)
+        differ("debt", chain.debt, record.debt)
         return wrong
 
     def _title(self, account: int) -> str:
@@ -737,6 +818,10 @@ class Twin:
 
     def market(self, market: int) -> Any:
         """The engine's `market_state`; asked again only when a word or the time has changed."""
+        return self._market(market)[0]
+
+    def _market(self, market: int) -> tuple[Any, tuple[int, ...]]:
+        """`market_state` and `market_extra`."""
         read, where, at = self.chain._evm.storage, self.engine.address, self._at
         first = at["books"] + 4 * market
         words = (
@@ -747,11 +832,13 @@ class Twin:
         )
         known = self._markets.get(market)
         if known is None or known[0] != words:
-            self._markets[market] = (words, self.engine.market_state(market))
-        return self._markets[market][1]
+            state, extra = self.engine.market_state(market), self.engine.market_extra(market)
+            self._markets[market] = (words, (state, tuple(int(value) for value in extra)))
+        found: tuple[Any, tuple[int, ...]] = self._markets[market][1]
+        return found
 
     def _compare_market(self, market: int) -> list[str]:
-        chain, record = self.market(market), self.model.markets[market]
+        (chain, extra), record = self._market(market), self.model.markets[market]
         if not record.listed:
             return []
         long, short = record.long, record.short
@@ -769,6 +856,17 @@ class Twin:
             "allowance cap": (chain.allowance_cap, record.allowance_cap),
             "config": (tuple(chain.config), _config(record.rules)),
         }
+        told, known = (dict(zip(EXTRA, values, strict=True)) for values in (extra, _extra(record)))
+        if record.premium == 0:  # then nothing depends on when it was folded
+            told["folded"] = known["folded"]
+        if not record.frozen.until:
+            told["frozen epoch"] = known["frozen epoch"]
+        pairs |= {what: (told[what], known[what]) for what in EXTRA}
+        if record.frozen.until:
+            epoch = record.frozen.epoch
+            for sign, name in ((1, "long"), (-1, "short")):
+                k = self._closing_k(market, epoch, sign > 0)
+                pairs[f"closing K of the {name} side"] = (k, record.closing[sign, epoch])
         return [
             f"market {market}: {what} is {here}, model {there}"
             for what, (here, there) in pairs.items()
@@ -878,7 +976,7 @@ class Twin:
         if held != cash + backing:
             wrong.append(f"LED-5: tokens {held}, cash {cash} and B {backing}")
         for market, state in enumerate(states):
-            legs = [w.legs[market] for w in wallets if w.legs[market] != (0, 0, 0, 0, 0)]
+            legs = [w.legs[market] for w in wallets if any(w.legs[market])]
             mark = self.model.price(market)
             for price in (mark, mark // 2, 2 * mark):
                 owed, longs, shorts = 0, 0, 0
@@ -894,10 +992,8 @@ class Twin:
                     wrong.append(f"market {market}: sizes {longs}, {shorts} above OI {state.oi}")
         return wrong
 
-    def _marked(
-        self, market: int, state: Any, leg: tuple[int, int, int, int, int], price: int
-    ) -> tuple[int, int]:
-        pnl, basis, a_snap, k_snap, epoch = leg
+    def _marked(self, market: int, state: Any, leg: Leg, price: int) -> tuple[int, int]:
+        pnl, basis, a_snap, k_snap, epoch, *_ = leg
         if basis == 0:
             return 0, pnl
         is_long = basis > 0
@@ -914,6 +1010,17 @@ class Twin:
         if key not in self._closing:
             self._closing[key] = self.engine.closing_k(*key)
         return self._closing[key]
+
+
+def _extra(record: Market) -> tuple[int, ...]:
+    """What `market_extra` should return."""
+    frozen = record.frozen
+    left = (frozen.left[1], frozen.left[-1]) if frozen.until else (0, 0)
+    return (
+        *(record.premium, record.folded, record.bucket),
+        *(record.sync_mark, record.width, record.wait),
+        *(record.window_taken, record.window_start, frozen.until, frozen.epoch, *left),
+    )
 
 
 def _order(order: Order) -> tuple[Any, ...]:

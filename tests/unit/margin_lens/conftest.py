@@ -14,7 +14,8 @@ MARKETS = 4
 START_PRICE = 2_000
 # sigma, f, g, lambda, depth, c, penalty_cap, share
 RISK = (2 * 10**10, 5 * 10**10, 2 * 10**10, 10**10, 10**9, 10**6, 2 * 10**10, 5 * 10**12)
-# oi_cap, min and max notional, band, penalty_min, penalty_max, maker_fee, taker_fee, reduce_only, takeover_share
+# oi_cap, min and max notional, band, penalty_min and _max, maker_fee, taker_fee, reduce_only,
+# takeover_share
 CONFIG = (10**24, 10 * WAD, 10**8 * WAD, 2_000, 500, 1_500, 200, 500, False, 0)
 # minimum, cap, gas_units, premium, native_price, interval
 REWARD = (WAD, 50 * WAD, 300_000, 1_000, 3_000 * WAD, 3_600)

@@ -11,6 +11,7 @@ from plimsoll.reference.numbers import WAD
 OWNER = "0x" + "0a" * 20
 FUND_CONTRACT = "0x" + "0f" * 20
 BACKER = "0x" + "bb" * 20
+STRANGER = "0x" + "77" * 20
 UNITS = 10**6  # token units in a quote token of 6 decimals
 
 RISK = Risk(
@@ -89,10 +90,38 @@ class World:
         account = account_id(address(maker))
         return Order(account, market, size, price, expiry, self.salt, reduce_only)
 
+    def pass_blocks(self, blocks: int) -> None:
+        """Blocks go by, time does not."""
+        self.model.set_block(self.model.block + blocks)
+
+    def pass_time(self, seconds: int) -> None:
+        """Time goes by, and every feed that answers answers anew."""
+        model = self.model
+        model.set_time(model.time + seconds)
+        for market, feed in enumerate(model.feeds):
+            if feed.answer is not None:
+                model.set_answer(market, feed.answer, model.time)
+
+    def sync(self, market: int = 0) -> None:
+        """The market is synchronised and has waited (TRD-4)."""
+        self.model.sync(STRANGER, market)
+        self.pass_blocks(2)
+
+    def mature(self) -> None:
+        """Time in which every reserve goes below the dust: 40 half-lives."""
+        self.pass_time(144_000)
+
+    def call(self, account: int) -> None:
+        """A margin call, and its cure window goes by (LIQ-1)."""
+        self.model.call_margin(STRANGER, account)
+        self.pass_time(300)
+
     def trade(
         self, maker: int, taker: int, size: int, price: int | None = None, market: int = 0
     ) -> None:
-        """The maker's size changes by `size` (WAD), the taker's by the opposite."""
+        """The maker's size changes by `size` (WAD), the taker's by the opposite, in sync."""
+        if self.model.is_fresh(market):
+            self.sync(market)
         at = self.model.price(market) if price is None else price
         order = self.order(maker, size, at, market)
         account = account_id(address(taker))

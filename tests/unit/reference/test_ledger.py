@@ -62,11 +62,13 @@ def test_led_2_touch_leaves_a_live_leg_without_a_fresh_feed(
 def test_led_3_settle_pays_claims_as_far_as_the_market_has_cash(
     world: Any, pair: tuple[int, int]
 ) -> None:
-    """B holds a buffer of 1e-4 quote: the claim of 30 gets that, the rest once 30 were paid."""
+    """B holds a buffer of 1e-4 quote: the matured claim of 30 gets that, later the rest."""
     model, (buyer, seller) = world.model, pair
     buffer = model.markets[0].b
     assert buffer == 10**14
     world.answer(0, 103 * WAD)
+    model.touch(STRANGER, buyer)
+    world.mature()
     model.settle(STRANGER, buyer)
     assert model.account_view(buyer)[0] == 1_000 * WAD + buffer
     assert leg(world, buyer)[0] == 30 * WAD - buffer

@@ -26,7 +26,8 @@ def test_led_5_dust_survives_small_resolves_at_a_small_multiplier(new_world: Any
     """One giant resolve brings the shorts' A to 1.5e15, then 300 resolves of one unit each.
 
     Each floor of A takes up to 7e-16 of the shorts' size away, the dust buffer is 1e-10 of the
-    cap's notional. With books that ended at 1e12 only, the buffer did not last.
+    cap's notional. With books that ended at 1e12 only, the buffer did not last. The market is
+    nearly full, so that IM is nearly twice as high.
     """
     world = new_world()
     world.market(risk=RISK, config=CONFIG)
@@ -43,9 +44,9 @@ def test_led_5_dust_survives_small_resolves_at_a_small_multiplier(new_world: Any
     world.answer(0, 100 * WAD)
     world.trade(SOUND, DEALER, 10**24 - 10**20 - model.markets[0].oi)
     for number in range(100, 400):
-        broke = world.actor(number, 40)
+        broke = world.actor(number, 61)
         world.trade(number, DEALER, WAD)
-        world.answer(0, 50 * WAD)
+        world.answer(0, 30 * WAD)
         model.resolve(STRANGER, broke, 0, keeper)
         world.answer(0, 100 * WAD)
     world.answer(0, 400 * WAD)
@@ -154,11 +155,11 @@ def test_liq_2_an_account_at_the_kink_of_es_and_floor_can_be_liquidated(new_worl
     assert world.model.band(weak) != "liquidatable"
 
 
-def test_liq_4_known_limit_equity_beside_a_dead_leg(world: Any) -> None:
+def test_liq_4_equity_beside_a_dead_leg_goes_to_those_who_paid(world: Any) -> None:
     """Cash 600, arrears of 890 in market 1, a profit of 200 in market 0, whose feed is stale.
 
-    E = -90, so the fund should lose 90. The claim of 200 is not payable: the fund pays 290, and the
-    owner is left with an equity of 200.
+    E = -90. The claim of 200 is not payable: the fund pays 290 and the account is locked with that
+    debt. When the feed is back at 115, the claim of 150 is the fund's: 140 stay open.
     """
     model = world.model
     world.market(1)
@@ -171,7 +172,18 @@ def test_liq_4_known_limit_equity_beside_a_dead_leg(world: Any) -> None:
     assert model.equity(broke) == -90 * WAD
     before = model.account(FUND).cash
     model.resolve(STRANGER, broke, 1, world.actor(KEEPER))
-    reward = model.account(world.actor(KEEPER)).cash
-    assert model.deposit_worth() == before - 290 * WAD - reward
+    assert (model.account(broke).locked, model.account(broke).debt) == (True, 290 * WAD)
     assert model.equity(broke) == 200 * WAD
+    with pytest.raises(Refused, match="locked"):
+        model.withdraw(address(WEAK), broke, 1, address(WEAK))
+    with pytest.raises(Refused, match="nothing to reclaim"):
+        model.reclaim(STRANGER, broke)
+    world.answer(0, 115 * WAD)
+    with pytest.raises(Refused, match="locked"):
+        world.trade(WEAK, DEALER, -WAD)
+    model.reclaim(STRANGER, broke)
+    assert model.equity(broke) == 0
+    assert model.account(broke).debt == 140 * WAD
+    reward = model.account(world.actor(KEEPER)).cash
+    assert model.deposit_worth() == before - 140 * WAD - reward
     assert model.identities() == []

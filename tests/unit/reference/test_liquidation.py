@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from plimsoll.reference import Config, Refused, Reward, account_id
-from plimsoll.reference.numbers import A_ONE, DAY, FUND, WAD
+from plimsoll.reference.numbers import A_ONE, DAY, FREEZE, FUND, WAD
 
 OWNER = "0x" + "0a" * 20
 STRANGER = "0x" + "77" * 20
@@ -27,12 +27,17 @@ def accounts(*numbers: int) -> list[int]:
 
 @pytest.fixture
 def weak(world: Any) -> int:
-    """Long 10 from 100 with 400 quote; at 70 it has E = 100 and MM = 105.000049."""
+    """Long 10 from 100 with 400 quote; at 70 it has E = 100 and MM = 105.000049.
+
+    It was called and has not cured. Somebody else is long 90, so that a window has room for 10.
+    """
     account = world.actor(WEAK, 400)
     for number in (SELLER, HELPER, SECOND):
         world.actor(number, 10_000)
     world.trade(WEAK, SELLER, 10 * WAD)
+    world.trade(SECOND, SELLER, 90 * WAD)
     world.answer(0, 70 * WAD)
+    world.call(account)
     return account
 
 
@@ -66,7 +71,7 @@ def test_takeover_default(world: Any, weak: int) -> None:
     assert model.account(helper).cash == 10_000 * WAD + penalty // 2
     assert model.account(FUND).cash - fund == penalty - penalty // 2
     assert (model.positions(weak), model.positions(helper)) == ({0: 8 * WAD}, {0: 2 * WAD})
-    assert model.market_view(0)[0] == 10 * WAD
+    assert model.market_view(0)[0] == 100 * WAD
     assert model.identities() == []
 
 
@@ -109,6 +114,7 @@ def test_takeover_whole_below_the_minimum_size(new_world: Any) -> None:
         world.actor(number, 10_000)
     world.trade(WEAK, SELLER, 10 * WAD)
     world.answer(0, 70 * WAD)
+    world.call(weak)
     assert world.model.largest_slice(weak, 0) == 10 * WAD
     with pytest.raises(Refused, match="minimum"):
         take(world, weak, 2 * WAD)
@@ -135,7 +141,8 @@ def test_takeover_assigns_claims_when_cash_is_owed(world: Any) -> None:
         world.trade(WEAK, SELLER, 10 * WAD, market=market)
     world.answer(0, 150 * WAD)  # + 500
     world.answer(1, WAD)  # - 990: E = 210, MM = 225
-    assert model.band(weak) == "liquidatable"
+    assert model.band(weak) == "called"
+    world.call(weak)
     take(world, weak, WAD)
     helper = accounts(HELPER)[0]
     moved = [model.account_view(who)[1][0][0] for who in (helper, FUND)]
@@ -171,9 +178,9 @@ def test_takeover_by_order_at_a_better_price(world: Any, weak: int) -> None:
     model = world.model
     by_order(world, weak, world.order(HELPER, WAD, 70 * WAD), WAD)
     cash = model.account(accounts(KEEPER)[0]).cash
-    world.answer(0, 69 * WAD)
+    world.answer(0, 65 * WAD)  # less than 0.7 of MM: at once
     before = model.equity(weak)
-    by_order(world, weak, world.order(HELPER, WAD // 2, 70 * WAD), WAD // 2)
+    by_order(world, weak, world.order(HELPER, WAD // 2, 66 * WAD), WAD // 2)
     assert model.account(accounts(KEEPER)[0]).cash == cash
     assert model.equity(weak) > before
     assert model.identities() == []
@@ -236,19 +243,24 @@ def test_resolve_of_all_open_interest_ends_the_book(new_world: Any) -> None:
     assert model.market_view(0)[0] == 0
     assert model.market_view(0)[3:] == (A_ONE, 0, 2, A_ONE, 0, 2)
     assert model.positions(seller) == {}
+    world.pass_time(FREEZE)
+    model.thaw(STRANGER, 0)
+    model.touch(STRANGER, seller)
+    world.mature()
     model.settle(STRANGER, seller)
     assert model.account(seller).cash == 100_000 * WAD + 360 * WAD
     assert model.identities() == []
 
 
 def test_resolve_pays_the_keeper_from_the_fund(world: Any) -> None:
-    """Loss of 90 in full from the fund, then the minimum reward of 1 (base fee 0)."""
+    """Loss of 90 in full from the fund, then the minimum reward of 0.25 (base fee 0)."""
     model, broke = world.model, lose(world, 60, 30)
+    model.set_reward(OWNER, replace(model.reward, minimum=WAD // 4))
     fund = model.account(FUND).cash
     keeper = accounts(KEEPER)[0]
     model.resolve(STRANGER, broke, 0, keeper)
-    assert fund - model.account(FUND).cash == 91 * WAD
-    assert model.account(keeper).cash == WAD
+    assert fund - model.account(FUND).cash == 90 * WAD + WAD // 4
+    assert model.account(keeper).cash == WAD // 4
     assert model.equity(accounts(SELLER)[0]) == 101_600 * WAD
 
 
@@ -264,10 +276,10 @@ def test_resolve_charge_is_cut_at_half_the_mark(new_world: Any) -> None:
 
 
 def test_resolve_takes_claims_for_what_the_fund_pays(world: Any) -> None:
-    """Claim of 200 in market 0 that nobody has paid for, arrears of 890 in market 1, cash 600.
+    """Claim of 200 in market 0 that has not matured, arrears of 890 in market 1, cash 600.
 
-    Settle: B of market 0 holds the buffer only. All but 290 of the arrears are paid; the fund takes
-    the claim of 200 and pays the 290.
+    All but 290 of the arrears are paid; the fund takes the claim of 200 with its reserve and pays
+    the 290. 90 were paid by others, and the other leg is live: the account is locked.
     """
     model = world.model
     world.market(1)
@@ -277,17 +289,19 @@ def test_resolve_takes_claims_for_what_the_fund_pays(world: Any) -> None:
         world.trade(WEAK, SELLER, 10 * WAD, market=market)
     world.answer(0, 120 * WAD)
     world.answer(1, 11 * WAD)
-    buffer, fund = model.markets[0].b, model.account(FUND).cash
+    fund = model.account(FUND).cash
     model.resolve(STRANGER, broke, 1, accounts(KEEPER)[0])
-    assert model.account_view(FUND)[1][0][0] == 200 * WAD - buffer
-    assert fund - model.account(FUND).cash == 291 * WAD - buffer
+    assert model.account_view(FUND)[1][0][0] == 200 * WAD
+    assert model.reserve(model.leg(FUND, 0)) == 200 * WAD
+    assert fund - model.account(FUND).cash == 290 * WAD
+    assert (model.account(broke).locked, model.account(broke).debt) == (True, 90 * WAD)
     assert model.positions(broke) == {0: 10 * WAD}
     assert model.identities() == []
 
 
 def test_resolve_reverts(world: Any) -> None:
     """Not bankrupt, a keeper without owner, a market without arrears or position, a dead feed."""
-    model, broke = world.model, lose(world, 70, 30)
+    model, broke = world.model, lose(world, 71, 30)
     world.market(1)
     keeper = accounts(KEEPER)[0]
     with pytest.raises(Refused, match="bankrupt"):

@@ -21,6 +21,8 @@ STRANGER = "0x" + "77" * 20
 RECEIVER = "0x" + "78" * 20
 OWNER = "0x" + "0a" * 20
 BACKER = "0x" + "bb" * 20
+BESIDE = ("premium", "folded", "bucket", "window_taken", "window_start")
+OF_ACCOUNTS = ("rewarded_at", "deadline", "locked", "debt")
 RISK = Risk(5 * 10**10, 2 * 10**10, 10**10, 10**10, 10**8, 0, 10**10, 10**12)
 
 
@@ -30,6 +32,7 @@ class Driver:
     def __init__(self, world: Any, random: Random) -> None:
         self.world, self.model, self.random = world, world.model, random
         self.done: Counter[str] = Counter()
+        self.owners_calls = 0  # LED-6: which may cost an account without position and arrears cash
         for market, price in BASE.items():
             cap = 10**5 * WAD * WAD // price
             risk = replace(RISK, c=10**6 * market)
@@ -47,11 +50,17 @@ class Driver:
                 model.market_view(m),
                 dict(model.markets[m].closing),
                 model.allowance(model.markets[m]),
+                tuple(getattr(model.markets[m], name) for name in BESIDE),
+                tuple(vars(model.markets[m].frozen).items()),
             )
             for m in BASE
         )
         accounts = tuple(
-            (model.account_view(a), model.account(a).rewarded_at)
+            (
+                model.account_view(a),
+                [getattr(model.account(a), name) for name in OF_ACCOUNTS],
+                [(leg.fraction, leg.time, leg.opened) for leg in model.account(a).legs.values()],
+            )
             for a in (FUND, TREASURY, *self.accounts)
         )
         shares = (dict(model.shares), model.share_supply, model.tokens)
@@ -69,6 +78,8 @@ class Driver:
             self.flow: 2,
             self.liquidate: 6,
             self.resolve: 6,
+            self.waterfall: 3,
+            self.market_calls: 3,
             self.close_out: 2,
             self.fund: 1,
         }
@@ -88,6 +99,7 @@ class Driver:
         return self.random.choice(list(BASE))
 
     def trade(self) -> None:
+        self.owners_calls += 1
         market, maker, taker = self.market(), self.pick(), self.pick()
         price = self.model.price(market)
         value = (
@@ -98,6 +110,7 @@ class Driver:
         self.world.trade(maker, taker, size, at, market)
 
     def close_out(self) -> None:
+        self.owners_calls += 1
         market, maker, taker = self.market(), self.pick(), self.pick()
         size = self.model.positions(self.accounts[maker]).get(market, 0)
         if size and maker != taker:
@@ -127,6 +140,7 @@ class Driver:
         self.world.actor(self.pick(), self.random.randint(1, 2_000))
 
     def withdraw(self) -> None:
+        self.owners_calls += 1
         who = self.pick()
         cash = self.model.account(self.accounts[who]).cash // self.model.scale
         self.model.withdraw(
@@ -139,11 +153,16 @@ class Driver:
 
     def liquidate(self) -> None:
         model, keeper = self.model, self.pick()
-        weak = [a for a in self.accounts if model.band(a) == "liquidatable"]
+        weak = [a for a in self.accounts if model.band(a) in ("called", "liquidatable", "critical")]
         if not weak:
             self.move_price()
             return
         account = self.random.choice(weak)
+        if model.band(account) == "called" and model.account(account).deadline == 0:
+            model.call_margin(STRANGER, account)
+            self.world.pass_time(self.random.choice((299, 300, 400)))
+            return
+        self.owners_calls += 1
         market, size = self.random.choice(list(model.positions(account).items()))
         q = self.random.choice([model.largest_slice(account, market), abs(size) // 3, abs(size)])
         if self.random.random() < 0.5:
@@ -160,7 +179,7 @@ class Driver:
 
     def resolve(self) -> None:
         model = self.model
-        broke = [a for a in self.accounts if model.band(a) == "bankrupt"]
+        broke = [a for a in self.accounts if model.band(a) in ("critical", "bankrupt")]
         if not broke:
             if self.random.random() < 0.8:
                 self.trade()
@@ -171,6 +190,33 @@ class Driver:
         market = self.random.choice(model.held(account))
         model.resolve(STRANGER, account, market, self.accounts[self.pick()])
         self.done["resolved"] += 1
+
+    def waterfall(self) -> None:
+        model, account = self.model, self.accounts[self.pick()]
+        locked = [a for a in self.accounts if model.account(a).locked]
+        if self.random.random() < 0.5:
+            model.call_margin(STRANGER, account)
+        else:
+            model.reclaim(STRANGER, self.random.choice(locked or [account]))
+
+    def market_calls(self) -> None:
+        model, market = self.model, self.market()
+        until = model.markets[market].frozen.until
+        if until and self.random.random() < 0.3:
+            self.world.pass_time(max(0, until - model.time))
+            model.thaw(STRANGER, market)
+            self.done["thawed"] += 1
+            return
+        self.random.choice([model.accrue, model.sync, model.thaw])(STRANGER, market)
+
+    def free_cash(self) -> dict[int, int]:
+        """LED-6: the cash of the accounts that are flat, without arrears and not locked."""
+        found = {}
+        for account in self.accounts:
+            now = self.model.standing(account)
+            if not (now.sizes or now.arrears or self.model.account(account).locked):
+                found[account] = self.model.account(account).cash
+        return found
 
     def fund(self) -> None:
         model = self.model
@@ -190,19 +236,22 @@ def drive(new_world: Any, seed: int, steps: int) -> Driver:
         world.model.fund_redeem(BACKER, 999_900 * WAD, RECEIVER, BACKER)
     driver = Driver(world, random)
     for number in range(steps):
-        before = driver.snapshot()
+        before, free, owners = driver.snapshot(), driver.free_cash(), driver.owners_calls
         name = driver.step()
         if name.endswith("*"):
             assert driver.snapshot() == before, (seed, number, name)
         wrong = driver.model.identities()
         assert not wrong, (seed, number, name, wrong)
+        if driver.owners_calls == owners:
+            lost = [a for a, cash in free.items() if driver.model.account(a).cash < cash]
+            assert not lost, (seed, number, name, lost)
     return driver
 
 
 @settings(max_examples=25, deadline=None)
 @given(seed=st.integers(0, 2**32))
 def test_led_5_identities_hold_after_every_call(new_world: Any, seed: int) -> None:
-    """LED-5, and atomicity: 120 random calls, both identities, OI and signs after each."""
+    """LED-4, LED-5, LED-6, LED-8, and atomicity: 120 random calls, all identities after each."""
     drive(new_world, seed, 120)
 
 
