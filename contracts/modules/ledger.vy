@@ -41,7 +41,8 @@ positions: HashMap[uint256, uint256[32]]
 #   long, short = K0 int152 | A 60 << 152 | epoch 20 << 212
 #   book        = OI 104 | cash B 104 << 104 (48 bits free for premium and time)
 #   config      = oi_cap 96 | min notional 32 << 96 (1e16) | max notional 40 << 128 (1e18) | band 16 << 168 (1e5)
-#                 | penalty min 16 << 184, max 16 << 200 (1e5) | maker fee 16 << 216, taker fee 16 << 232 (1e6) | flags 8 << 248
+#                 | penalty min 16 << 184, max 16 << 200 (1e5) | maker fee 16 << 216, taker fee 16 << 232 (1e6) | flags 4 << 248
+#                 | guardian's halvings 4 << 252; flags: 1 listed, 2 reduce-only, 4 the guardian's reduce-only (8 is free)
 books: uint256[64]
 # epoch << 8 | market << 1 | is_long => K at which that side's epoch closed, 1e36
 closing_k: HashMap[uint256, int256]
@@ -55,6 +56,8 @@ allowances: uint256[16]
 reward_rule: uint256
 # the contract that holds the fund's account
 fund: address
+# who may stop new risk at once; zero: nobody
+guardian: address
 # order hash => size filled, WAD; 2**256 - 1: cancelled
 filled: HashMap[bytes32, uint256]
 # owner => operator => may trade for all the owner's accounts

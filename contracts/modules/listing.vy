@@ -3,8 +3,11 @@
 """
 @title Listing
 @license MIT
-@notice What the owner sets: markets, allowances, the keeper's reward, the fund's contract (MRG-6, section 7).
-@custom:security Every value has a range; listing checks it against the risk model and the oracle.
+@notice What the owner sets: markets, allowances, the keeper's reward, the fund's contract (MRG-6, section 7), and what the
+        guardian may tighten at once (MRG-5).
+@custom:security Every value has a range; listing checks it against the risk model and the oracle. The guardian's bits stand
+        beside the owner's configuration, so that neither overwrites the other's: sizes of dust (LED-8) and the
+        liquidator's maximum follow the owner's caps, whatever the guardian does.
 """
 from ..interfaces import IMarginEngine
 from ..interfaces import IPriceOracle
@@ -25,6 +28,9 @@ MASK_104: constant(uint256) = 2**104 - 1
 MASK_96: constant(uint256) = 2**96 - 1
 A_ONE: constant(uint256) = 10**18
 FUND: constant(uint256) = 1
+# the guardian's part of a configuration word: reduce-only, halvings
+GUARDIANS: constant(uint256) = 244 << 248
+HALVINGS_MAX: constant(uint256) = 15
 
 
 @internal
@@ -170,7 +176,31 @@ def _update(market: uint256, config: IMarginEngine.MarketConfig):
         self._take_from_fund(needs - had)
         b: ledger.Book = ledger._load_book(market, 0)
         ledger._store_book(market, b.oi, b.cash + needs - had)
-    self._set_config(market, word)
+    # an operation that was announced before the guardian stepped in does not undo what he did
+    self._set_config(market, word | (ledger.books[market * 4 + 3] & GUARDIANS))
+
+
+@internal
+def _restrict(market: uint256, halvings: uint256, reduce_only: bool, may_loosen: bool):
+    """
+    @notice Halve a market's caps for new risk, or allow none; at once, no oracle is asked.
+    """
+    if not ledger._is_listed(market):
+        refusal._because("trading: market not listed")
+    if halvings > HALVINGS_MAX:
+        refusal._because("listing: halvings out of range")
+    word: uint256 = ledger.books[market * 4 + 3]
+    stopped: bool = (word >> 250) & 1 == 1
+    if not may_loosen and (halvings < word >> 252 or (stopped and not reduce_only)):
+        refusal._because("listing: guardian only tightens")
+    stop: uint256 = 4 if reduce_only else 0
+    self._set_config(market, (word & ~GUARDIANS) | (halvings << 252) | (stop << 248))
+
+
+@internal
+def _set_guardian(guardian: address):
+    ledger.guardian = guardian
+    log IMarginEngine.GuardianUpdated(guardian=guardian)
 
 
 @internal

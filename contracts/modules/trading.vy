@@ -31,7 +31,8 @@ BAND_UNIT: constant(uint256) = 10**5
 FEE_UNIT: constant(uint256) = 10**6
 TREASURY_SHARE: constant(uint256) = 2 * 10**17
 FUND: constant(uint256) = 1
-REDUCE_ONLY_FLAG: constant(uint256) = 2
+# the owner's and the guardian's
+REDUCE_ONLY_FLAGS: constant(uint256) = 2 | 4
 EPOCH_MAX: constant(uint256) = 2**20 - 1
 
 
@@ -118,11 +119,12 @@ def _trade(b: ledger.Book, side: Side, quotes: uint256[16]) -> Done:
             refusal._because("trading: order only reduces")
         if others.blind != 0:
             refusal._because("trading: a leg is not fresh")
-        # a position holds 20 bits of epoch; a market that ended as often takes no new ones
-        if b.epoch >= EPOCH_MAX and not side.liquidator:
-            refusal._because("trading: market is worn out")
-        if not side.liquidator and (b.config >> 248) & REDUCE_ONLY_FLAG != 0:
-            refusal._because("trading: market only reduces")
+        if not side.liquidator:
+            # a position holds 20 bits of epoch; a market that ended as often takes no new ones
+            if b.epoch >= EPOCH_MAX:
+                refusal._because("trading: market is worn out")
+            if (b.config >> 248) & REDUCE_ONLY_FLAGS != 0:
+                refusal._because("trading: market only reduces")
     if side.liquidator or (held & bit == 0 and not reduces):
         # what is held afterwards: a takeover may close the liquidator's own leg while it brings claims in another
         stays: bool = after != 0 or pnl_after != 0
@@ -131,9 +133,13 @@ def _trade(b: ledger.Book, side: Side, quotes: uint256[16]) -> Done:
     notional: int256 = ledger._notional(after, b.price)
     if after != 0:
         size_quote: uint256 = convert(abs(notional), uint256)
-        if not side.liquidator and size_quote < ((b.config >> 96) & MASK_32) * 10**16:
-            refusal._because("trading: below minimum")
-        if not reduces and size_quote > ((b.config >> 128) & MASK_40) * WAD:
+        # what the guardian tightens stops new risk, never a liquidation
+        halvings: uint256 = 0
+        if not side.liquidator:
+            if size_quote < ((b.config >> 96) & MASK_32) * 10**16:
+                refusal._because("trading: below minimum")
+            halvings = b.config >> 252
+        if not reduces and size_quote > (((b.config >> 128) & MASK_40) * WAD) >> halvings:
             refusal._because("trading: above maximum")
     maintenance: uint256 = 0
     initial: uint256 = 0
@@ -300,5 +306,5 @@ def _fill(order: IMarginEngine.Order, signature: Bytes[65], account: uint256, si
 @pure
 def _check_cap(b: ledger.Book, long_change: int256):
     if long_change > 0:
-        if b.oi + convert(long_change, uint256) > b.config & MASK_96:
+        if b.oi + convert(long_change, uint256) > (b.config & MASK_96) >> (b.config >> 252):
             refusal._because("trading: open interest cap")
