@@ -10,8 +10,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
-from rich.console import Console
-from rich.table import Table
 
 from plimsoll.governance.timelock import (
     GovernanceError,
@@ -193,11 +191,12 @@ def show(governor: Governor, everything: bool, *, as_json: bool) -> None:
     if not found:
         click.echo("nothing is scheduled")
         return
-    table = Table("id", "state", "due", "calls", expand=False)
+    # an id is to be copied: no table, which would break it
     for each in found:
-        calls = "\n".join(governor.describe(call) for call in each.operation.calls)
-        table.add_row(each.id, each.state.name.lower(), _when(each.due), calls)
-    Console(soft_wrap=True).print(table)
+        due = f", due {_when(each.due)}" if each.due else ""
+        click.echo(f"{each.id}  {each.state.name.lower()}{due}")
+        for call in each.operation.calls:
+            click.echo(f"    {governor.describe(call)}")
 
 
 def _now(governor: Governor, operation: Operation) -> Scheduled:
