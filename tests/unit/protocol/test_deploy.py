@@ -1,5 +1,7 @@
 """Deploying in process: complete, verified, repeatable, resumable after any interruption."""
 
+from __future__ import annotations
+
 import contextlib
 import json
 import re
@@ -19,6 +21,7 @@ from plimsoll.protocol import (
     Plimsoll,
     Record,
     RecordError,
+    Refused,
     VerifyError,
     connect,
     deploy,
@@ -227,6 +230,108 @@ def test_other_account_may_not_continue(backend: EvmBackend, make_plan: Any, pat
 def test_sender_deploys(backend: EvmBackend, make_plan: Any) -> None:
     sender = backend.account("release manager")
     assert deploy(backend, make_plan(), sender=sender).record.deployer == sender.address
+
+
+# ---------------------------------------------------------------------------------- the handover
+
+
+def test_deployer_holds_nothing(backend: EvmBackend, plimsoll: Plimsoll) -> None:
+    """Every role there is, asked one by one; and no owner's call of his gets through."""
+    deployer, timelock = backend.deployer.address, plimsoll.timelock
+    assert timelock is not None
+    assert deployer not in {part.owner() for part in plimsoll.owned}
+    assert deployer != plimsoll.engine.guardian()
+    for role in ("DEFAULT_ADMIN_ROLE", "PROPOSER_ROLE", "CANCELLER_ROLE", "EXECUTOR_ROLE"):
+        assert not timelock.hasRole(timelock.methods[role](), deployer)
+    assert not plimsoll.engine.is_operator(timelock.address, deployer)
+    assert plimsoll.fund.balanceOf(deployer) == 0
+    assert plimsoll.token.allowance(deployer, plimsoll.fund.address) == 0
+    for part in plimsoll.owned:
+        with pytest.raises(Refused, match="caller is not the owner"):
+            part.transfer_ownership(deployer)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("proposers", lambda who: [PROPOSER, who]),
+        ("executors", lambda who: [who]),
+        ("guardian", lambda who: who),
+        ("steward", lambda who: who),
+    ],
+)
+def test_deployer_may_not_be_named(
+    backend: EvmBackend, make_plan: Any, path: Path, field: str, value: Any
+) -> None:
+    deployer = backend.deployer.address
+    plan = make_plan({f"governance.{field}": value(deployer)})
+    with pytest.raises(PlanError) as caught:
+        deploy(backend, plan, path)
+    assert caught.value.problems == [
+        f"governance.{field}: {deployer} deploys, and is to hold nothing afterwards; name another "
+        "account, or deploy with another one"
+    ]
+    assert not path.exists()
+    deploy(backend, plan, path, sender=backend.account("release manager"))
+
+
+def test_short_delay_on_a_live_network(live: Live, make_plan: Any) -> None:
+    """MRG-5: what calls itself a test network is refused elsewhere."""
+    changes = {**live_changes(live), "governance.test": True, "governance.delay": 60}
+    with pytest.raises(PlanError) as caught:
+        deploy(live, make_plan(changes))
+    assert [problem.split(":")[0] for problem in caught.value.problems] == ["governance.test"]
+
+
+@pytest.mark.parametrize("cut_at", ["transfer risk", "transfer extension", "transfer engine"])
+def test_interrupted_between_transfers_continues(
+    backend: EvmBackend,
+    make_plan: Any,
+    path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    cut_at: str,
+) -> None:
+    """The transfer is on the chain, the record does not have it."""
+    real = Deployment._finish
+
+    def finish(self: Deployment, name: str, receipt: Any) -> None:
+        if name == cut_at:
+            raise Cut
+        real(self, name, receipt)
+
+    monkeypatch.setattr(Deployment, "_finish", finish)
+    with pytest.raises(Cut):
+        deploy(backend, make_plan(), path)
+    monkeypatch.setattr(Deployment, "_finish", real)
+    assert cut_at not in Record.load(path).steps
+    again = Deployment(backend, make_plan(), path)
+    again.run()
+    assert again.sent == {"transfer risk": 3, "transfer extension": 1, "transfer engine": 0}[cut_at]
+
+
+def test_no_owners_call_after_the_handover(backend: EvmBackend, make_plan: Any, path: Path) -> None:
+    """A record that lost steps, and a parameter that governance has changed since: nothing is sent,
+    and the message says whose call it is."""
+    plimsoll = deploy(backend, make_plan(), path)
+    assert plimsoll.timelock is not None
+    with impersonated(plimsoll) as owner:
+        rule = plimsoll.engine.reward_rule()
+        plimsoll.engine.set_reward(rule._replace(interval=60), sender=owner)
+    data = json.loads(path.read_text())
+    data["complete"] = False
+    for name in ("set feed BTC", "set reward", "transfer engine"):
+        del data["steps"][name]
+    path.write_text(json.dumps(data))
+    again = Deployment(backend, make_plan(), path)
+    told = rf"step 'set reward' is a call for the owner of engine, which is {owner}.*nothing was"
+    with pytest.raises(DeployError, match=told):
+        again.run()
+    assert again.sent == 0
+    with impersonated(plimsoll) as owner:
+        plimsoll.engine.set_reward(rule, sender=owner)
+    again = Deployment(backend, make_plan(), path)
+    again.run()
+    assert again.sent == 0
 
 
 # ------------------------------------------------------------------------------- records that lie
