@@ -143,7 +143,9 @@ class Trading(Ledger):
             for who, by in changes.items()
         )
         if capped and record.oi > old:
-            require(record.oi <= record.rules.oi_cap >> record.halvings, "open interest above its cap")
+            require(
+                record.oi <= record.rules.oi_cap >> record.halvings, "open interest above its cap"
+            )
 
     def check_trader(
         self, account: int, market: int, before: Standing, order_reduces_only: bool
