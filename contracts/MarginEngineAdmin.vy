@@ -5,7 +5,8 @@
 @license MIT
 @notice Administration of the engine and views of its configuration. Reached through the other four, on the engine's
         storage; called directly it has an empty ledger of its own and no power over the engine's.
-@custom:security Every function that changes something is for the owner. Shares the storage layout of `MarginEngine`:
+@custom:security Every function that changes something is for the owner, `restrict_market` for the guardian too, who can
+        only tighten what may be opened. Shares the storage layout of `MarginEngine`:
         same modules, same order. A test compares them.
 """
 from snekmate.auth import ownable
@@ -108,6 +109,31 @@ def set_fund(fund: address):
     listing._set_fund(fund)
 
 
+@external
+def set_guardian(guardian: address):
+    """
+    @notice Name who may restrict markets at once. For the owner.
+    @param guardian Who; zero: nobody.
+    """
+    ownable._check_owner()
+    listing._set_guardian(guardian)
+
+
+@external
+def restrict_market(market: uint256, halvings: uint256, reduce_only: bool):
+    """
+    @notice Tighten what may be opened in a market, at once: the guardian may only tighten, the owner may take it back too.
+            Reductions, liquidation, withdrawals and prices are left as they are (MRG-5).
+    @param market The market.
+    @param halvings The caps on open interest and on a position's notional are divided by two as often, at most 15.
+    @param reduce_only Whether nothing new may be opened; beside the configuration's own.
+    """
+    is_owner: bool = msg.sender == ownable.owner
+    if not is_owner and msg.sender != ledger.guardian:
+        refusal._because(refusal.LISTING_NOT_OWNER_NOR_GUARDIAN)
+    listing._restrict(market, halvings, reduce_only, is_owner)
+
+
 # -------------------------------------------------------------------- views
 
 
@@ -203,6 +229,29 @@ def reward_rule() -> IMarginEngine.RewardRule:
         native_price=((word >> 128) & (2**64 - 1)) * 10**9,
         interval=word >> 232,
     )
+
+
+@external
+@view
+def restriction(market: uint256) -> (uint256, bool):
+    """
+    @notice What the guardian has tightened in a market.
+    @param market The market, 0 to 15.
+    @return How often its caps are halved, and whether only reductions are allowed; the configuration's own is in
+            `market_state`.
+    """
+    word: uint256 = ledger.books[market * 4 + 3]
+    return word >> 252, (word >> 250) & 1 == 1
+
+
+@external
+@view
+def guardian() -> address:
+    """
+    @notice Who may restrict markets at once.
+    @return Zero: nobody.
+    """
+    return ledger.guardian
 
 
 @external

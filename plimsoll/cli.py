@@ -17,6 +17,10 @@ from plimsoll import __version__
 COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("plimsoll.demo.command:command", "Deploy, trade, crash and settle on real prices."),
     "gas": ("plimsoll.gas.cli:main", "Measure gas and code sizes; compare with docs/gas.md."),
+    "governance": (
+        "plimsoll.governance.cli:main",
+        "Schedule, list, execute and cancel owner's calls in the timelock.",
+    ),
     "keeper": ("plimsoll.keeper.cli:main", "Liquidate, resolve and settle, once or every block."),
     "orders": ("plimsoll.orders.cli:main", "Serve, add, list and prune signed orders."),
     "replay": ("plimsoll.replay.command:command", "Check a trace against the reference model."),

@@ -118,8 +118,10 @@ def _run(
         )
         return
     plimsoll = deployment.run()
-    for key in ("engine", "oracle", "risk", "fund", "lens", "token"):
-        click.echo(f"{key:8} {getattr(plimsoll, key).address}")
+    for key in ("engine", "oracle", "risk", "fund", "lens", "token", "timelock"):
+        contract = getattr(plimsoll, key)
+        if contract is not None:
+            click.echo(f"{key:8} {contract.address}")
     click.echo(f"recorded in {target.name}")
 
 

@@ -53,8 +53,8 @@ positions: HashMap[uint256, uint256[32]]
 #       tail of long: crowding bucket 6 | minute of the last fold 18 << 6; of short: the bucket 6 | sync mark 18 << 6
 #   book        = OI 104 | cash B 104 << 104 | tail 48 << 208: premium int32 | width 8 << 32 | wait 8 << 40
 #   config      = oi_cap 96 | min notional 32 << 96 (1e16) | max notional 40 << 128 (1e18) | band 16 << 168 (1e5)
-#                 | penalty min 16 << 184, max 16 << 200 (1e5) | maker fee 16 << 216, taker fee 16 << 232 (1e6) | flags 8 << 248
-#       flags: 1 listed, 2 only reduces, 8 frozen
+#                 | penalty min 16 << 184, max 16 << 200 (1e5) | maker fee 16 << 216, taker fee 16 << 232 (1e6) | flags 4 << 248
+#                 | guardian's halvings 4 << 252; flags: 1 listed, 2 reduce-only, 4 the guardian's reduce-only, 8 frozen
 books: uint256[64]
 # epoch << 8 | market << 1 | is_long => K at which that side's epoch closed, 1e36
 closing_k: HashMap[uint256, int256]
@@ -68,6 +68,8 @@ allowances: uint256[16]
 reward_rule: uint256
 # the contract that holds the fund's account
 fund: address
+# who may stop new risk at once; zero: nobody
+guardian: address
 # what others paid for a locked account, quote WAD
 debts: HashMap[uint256, uint256]
 # takeovers of called accounts in the running window: size 104 | start 40 << 104 | share of the open interest 8 << 144 (16ths)

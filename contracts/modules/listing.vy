@@ -3,8 +3,11 @@
 """
 @title Listing
 @license MIT
-@notice What the owner sets: markets, allowances, the keeper's reward, the fund's contract (MRG-6, section 7).
-@custom:security Every value has a range; listing checks it against the risk model and the oracle.
+@notice What the owner sets: markets, allowances, the keeper's reward, the fund's contract (MRG-6, section 7), and what the
+        guardian may tighten at once (MRG-5).
+@custom:security Every value has a range; listing checks it against the risk model and the oracle. The guardian's bits stand
+        beside the owner's configuration, so that neither overwrites the other's: sizes of dust (LED-8) and the
+        liquidator's maximum follow the owner's caps, whatever the guardian does.
 """
 from ..interfaces import IMarginEngine
 from ..interfaces import IPriceOracle
@@ -27,6 +30,9 @@ MASK_104: constant(uint256) = 2**104 - 1
 MASK_96: constant(uint256) = 2**96 - 1
 A_ONE: constant(uint256) = 10**18
 FUND: constant(uint256) = 1
+# the guardian's part of a configuration word: reduce-only, halvings
+GUARDIANS: constant(uint256) = 244 << 248
+HALVINGS_MAX: constant(uint256) = 15
 
 
 @internal
@@ -179,8 +185,8 @@ def _update(market: uint256, config: IMarginEngine.MarketConfig):
         self._take_from_fund(needs - had)
         b.cash += needs - had
         ledger._store_book(b)
-    # a frozen market stays so
-    word |= ledger.books[market * 4 + 3] & (ledger.FROZEN_FLAG << 248)
+    # an operation that was announced before the guardian stepped in does not undo what he did; a frozen market stays so
+    word |= ledger.books[market * 4 + 3] & (GUARDIANS | (ledger.FROZEN_FLAG << 248))
     self._set_config(market, word)
     self._set_share(market, config.takeover_share)
     b.config = word
@@ -198,6 +204,29 @@ def _set_share(market: uint256, share: uint256):
     window: uint256 = (ledger.windows[market] & (2**144 - 1)) | (share << 144)
     ledger.windows[market] = window
     log IMarginEngine.WindowUpdated(market=market, window=window)
+
+
+@internal
+def _restrict(market: uint256, halvings: uint256, reduce_only: bool, may_loosen: bool):
+    """
+    @notice Halve a market's caps for new risk, or allow none; at once, no oracle is asked.
+    """
+    if not ledger._is_listed(market):
+        refusal._because(refusal.TRADING_MARKET_NOT_LISTED)
+    if halvings > HALVINGS_MAX:
+        refusal._because(refusal.LISTING_HALVINGS_OUT_OF_RANGE)
+    word: uint256 = ledger.books[market * 4 + 3]
+    stopped: bool = (word >> 250) & 1 == 1
+    if not may_loosen and (halvings < word >> 252 or (stopped and not reduce_only)):
+        refusal._because(refusal.LISTING_GUARDIAN_ONLY_TIGHTENS)
+    stop: uint256 = 4 if reduce_only else 0
+    self._set_config(market, (word & ~GUARDIANS) | (halvings << 252) | (stop << 248))
+
+
+@internal
+def _set_guardian(guardian: address):
+    ledger.guardian = guardian
+    log IMarginEngine.GuardianUpdated(guardian=guardian)
 
 
 @internal

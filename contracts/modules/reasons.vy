@@ -90,6 +90,10 @@ def _text(code: uint256) -> String[32]:
         return "listing: fund is zero"
     if code == refusal.LISTING_GAS_OUT_OF_RANGE:
         return "listing: gas out of range"
+    if code == refusal.LISTING_GUARDIAN_ONLY_TIGHTENS:
+        return "listing: guardian only tightens"
+    if code == refusal.LISTING_HALVINGS_OUT_OF_RANGE:
+        return "listing: halvings out of range"
     if code == refusal.LISTING_INTERVAL_OUT_OF_RANGE:
         return "listing: interval out of range"
     if code == refusal.LISTING_MARKET_ABOVE_FIFTEEN:
@@ -102,6 +106,8 @@ def _text(code: uint256) -> String[32]:
         return "listing: min notional off range"
     if code == refusal.LISTING_NATIVE_PRICE_OFF_RANGE:
         return "listing: native price off range"
+    if code == refusal.LISTING_NOT_OWNER_NOR_GUARDIAN:
+        return "listing: not owner nor guardian"
     if code == refusal.LISTING_OI_CAP_ABOVE_DEPTH:
         return "listing: oi cap above depth"
     if code == refusal.LISTING_OI_CAP_OUT_OF_RANGE:

@@ -33,7 +33,8 @@ BAND_UNIT: constant(uint256) = 10**5
 FEE_UNIT: constant(uint256) = 10**6
 TREASURY_SHARE: constant(uint256) = 2 * 10**17
 FUND: constant(uint256) = 1
-REDUCE_ONLY_FLAG: constant(uint256) = 2
+# the owner's and the guardian's
+REDUCE_ONLY_FLAGS: constant(uint256) = 2 | 4
 EPOCH_MAX: constant(uint256) = 2**20 - 1
 
 
@@ -126,15 +127,16 @@ def _trade(b: ledger.Book, side: Side, quotes: uint256[16]) -> Done:
             refusal._because(refusal.TRADING_ORDER_ONLY_REDUCES)
         if others.blind != 0:
             refusal._because(refusal.TRADING_A_LEG_IS_NOT_FRESH)
-        # a position holds 20 bits of epoch; a market that ended as often takes no new ones
-        if b.epoch >= EPOCH_MAX and not side.liquidator:
-            refusal._because(refusal.TRADING_MARKET_IS_WORN_OUT)
-        if not side.liquidator and (b.config >> 248) & REDUCE_ONLY_FLAG != 0:
-            refusal._because(refusal.TRADING_MARKET_ONLY_REDUCES)
+        if not side.liquidator:
+            # a position holds 20 bits of epoch; a market that ended as often takes no new ones
+            if b.epoch >= EPOCH_MAX:
+                refusal._because(refusal.TRADING_MARKET_IS_WORN_OUT)
+            if (b.config >> 248) & REDUCE_ONLY_FLAGS != 0:
+                refusal._because(refusal.TRADING_MARKET_ONLY_REDUCES)
+            if side.waits:
+                refusal._because(refusal.TRADING_MARKET_OUT_OF_SYNC)
         if (b.config >> 248) & ledger.FROZEN_FLAG != 0:
             refusal._because(refusal.TRADING_MARKET_IS_FROZEN)
-        if side.waits:
-            refusal._because(refusal.TRADING_MARKET_OUT_OF_SYNC)
     if side.liquidator or (held & bit == 0 and not reduces):
         # what is held afterwards: a takeover may close the liquidator's own leg while it brings claims in another
         stays: bool = after != 0 or pnl_after != 0
@@ -143,9 +145,13 @@ def _trade(b: ledger.Book, side: Side, quotes: uint256[16]) -> Done:
     notional: int256 = ledger._notional(after, b.price)
     if after != 0:
         size_quote: uint256 = convert(abs(notional), uint256)
-        if not side.liquidator and size_quote < ((b.config >> 96) & MASK_32) * 10**16:
-            refusal._because(refusal.TRADING_BELOW_MINIMUM)
-        if not reduces and size_quote > ((b.config >> 128) & MASK_40) * WAD:
+        # what the guardian tightens stops new risk, never a liquidation
+        halvings: uint256 = 0
+        if not side.liquidator:
+            if size_quote < ((b.config >> 96) & MASK_32) * 10**16:
+                refusal._because(refusal.TRADING_BELOW_MINIMUM)
+            halvings = b.config >> 252
+        if not reduces and size_quote > (((b.config >> 128) & MASK_40) * WAD) >> halvings:
             refusal._because(refusal.TRADING_ABOVE_MAXIMUM)
     maintenance: uint256 = 0
     initial: uint256 = 0
@@ -337,5 +343,5 @@ def _fill(order: IMarginEngine.Order, signature: Bytes[65], account: uint256, si
 @view
 def _check_cap(b: ledger.Book, long_change: int256):
     if long_change > 0:
-        if b.oi + convert(long_change, uint256) > b.config & MASK_96:
+        if b.oi + convert(long_change, uint256) > (b.config & MASK_96) >> (b.config >> 252):
             refusal._because(refusal.TRADING_OPEN_INTEREST_CAP)

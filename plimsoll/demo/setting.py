@@ -39,6 +39,10 @@ FEED_DECIMALS = 8
 #: A size has at most 2**96 and a price 2**89 (LED-9): in units of 1e-8.
 LEAST_PRICE, MOST_PRICE = 10**5, 10**16
 
+#: Accounts 1 and 2 of the test mnemonic: who proposes to the timelock, and who may stop new risk.
+GOVERNOR = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"
+WARDEN = "0x3C44CdDdB6a900fa2b585dd299e03d12FA4293BC"
+
 _DAY = 86_400
 
 
@@ -86,6 +90,12 @@ def setting_for(path: PricePath) -> Setting:
         {
             "version": 1,
             "token": {"test": {"decimals": DECIMALS}},
+            "governance": {
+                "delay": _DAY,
+                "proposers": [GOVERNOR],
+                "executors": ["anyone"],
+                "guardian": WARDEN,
+            },
             "risk": {"z": Z, "kappa": KAPPA},
             "markets": {
                 name: _market(path, number, sigmas[number])

@@ -32,7 +32,7 @@ class Stage(ABC):
     """A chain with people on it."""
 
     name: str
-    #: who owns the contracts
+    #: who deploys, and sets everything up before the timelock owns it
     owner: str
 
     @abstractmethod

@@ -281,6 +281,12 @@ def _list_market(s: Stage) -> Call:
     return s.do("list_market", MARKETS, like.config.chain(), allowance, sender=s.owner)
 
 
+@_row("restrict_market", "restrict_market by the guardian")
+def _restrict_market(s: Stage) -> Call:
+    s.do("set_guardian", s.keeper.address, sender=s.owner).send()
+    return s.do("restrict_market", 0, 1, True, sender=s.keeper)
+
+
 @_row("checkpoint", "oracle: checkpoint of 1 market")
 def _checkpoint(s: Stage) -> Call:
     return s.call(s.plimsoll.oracle, "checkpoint", 1, sender=s.keeper)

@@ -26,9 +26,9 @@ class Words:
     def __init__(self, stage: Stage, call: Call) -> None:
         """Work out the places of all words of the people and markets on the stage."""
         plimsoll = stage.plimsoll
-        self.contracts = {
-            plimsoll.record.contracts[key].address: parts[0] for key, parts in KINDS.items()
-        }
+        kept = plimsoll.record.contracts
+        # a stage has no timelock
+        self.contracts = {kept[key].address: KINDS[key][0] for key in KINDS if key in kept}
         for info in plimsoll.markets.values():
             self.contracts[info.feed.address] = f"feed proxy {info.number}"
             if info.aggregator is not None:

@@ -267,7 +267,7 @@ class ApeBackend(Backend):
 
     def _receipt(self, receipt: Any) -> Receipt:
         def decode() -> list[Log]:
-            return [log for log in map(self._log, receipt.logs) if log is not None]
+            return [log for log in map(self.decode_log, receipt.logs) if log is not None]
 
         return Receipt(
             txn_hash=str(receipt.txn_hash),
@@ -277,7 +277,8 @@ class ApeBackend(Backend):
             decode=decode,
         )
 
-    def _log(self, log: Any) -> Log | None:
+    def decode_log(self, log: Any) -> Log | None:
+        """Return a node's log of an event that a known ABI describes; of others None."""
         topics = tuple(_bytes(topic) for topic in log["topics"])
         decoder = self._events.decoders.get((topics[0], len(topics))) if topics else None
         if decoder is None:

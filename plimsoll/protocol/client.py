@@ -46,6 +46,7 @@ KINDS: dict[str, tuple[str, ...]] = {
     ),
     "fund": ("InsuranceFund",),
     "lens": ("MarginLens",),
+    "timelock": ("Timelock",),
 }
 
 
@@ -113,6 +114,8 @@ class Plimsoll:
         self.engine = self._contract("engine")
         self.fund = self._contract("fund")
         self.lens = self._contract("lens")
+        #: owner of the others; None where the deployer kept them (a local network)
+        self.timelock = self._contract("timelock") if "timelock" in record.contracts else None
         self.markets = {
             name: self._market(name, kept) for name, kept in record.plan["markets"].items()
         }
@@ -142,6 +145,11 @@ class Plimsoll:
         return MarketInfo(
             name, int(kept["number"]), feed, aggregator, int(kept["feed"]["decimals"])
         )
+
+    @property
+    def owned(self) -> tuple[Contract, ...]:
+        """The contracts that have an owner."""
+        return (self.oracle, self.risk, self.admin, self.extension, self.engine)
 
     # -- names -------------------------------------------------------------------------------------
 

@@ -2,8 +2,9 @@
 
 Every step is recorded when it is done. A step that is not recorded first looks whether the chain is
 already as it wants it: what was sent but never recorded is found, not sent twice; a contract whose
-creation was interrupted is looked for at the address it was announced for. At the end everything is
-read back and compared with the plan.
+creation was interrupted is looked for at the address it was announced for. The last steps hand
+everything over to the timelock; at the end everything is read back and compared with the plan, the
+deployer's lack of any role among it.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Any
 from eth_utils.crypto import keccak
 
 from plimsoll.evm import Artifact
+from plimsoll.protocol.addresses import ZERO_ADDRESS
 from plimsoll.protocol.backend import Backend, address_of
 from plimsoll.protocol.client import KINDS, Plimsoll
 from plimsoll.protocol.contract import Contract, Receipt
@@ -34,18 +36,23 @@ Say = Callable[[str], None]
 #: the contracts that have an owner; that of the code contracts behind the engine rules nothing but
 #: an empty ledger, and the deployer does not keep it either
 _OWNED = ("oracle", "risk", "admin", "liquidation", "settlement", "extension", "engine")
+#: (contract, role) that act at once, in the contracts that know them
+_ROLES = (("engine", "guardian"), ("risk", "guardian"), ("risk", "steward"))
+_TIMELOCK_ROLES = ("DEFAULT_ADMIN_ROLE", "PROPOSER_ROLE", "CANCELLER_ROLE", "EXECUTOR_ROLE")
 
 
 @dataclass(frozen=True)
 class Step:
     """One thing to do. `artifact` is set for the creation of a contract, whose constructor gets
-    what `args` returns; else `done` says whether the chain is as wanted, and `run` makes it so."""
+    what `args` returns; else `done` says whether the chain is as wanted, and `run` makes it so, as
+    the owner of the contract `owner_of` where it is set."""
 
     name: str
     artifact: str | None = None
     args: Callable[[], tuple[Any, ...]] = tuple
     done: Callable[[], bool] = bool
     run: Callable[[], Receipt | None] = lambda: None
+    owner_of: str = ""
 
 
 class Deployment:
@@ -69,7 +76,6 @@ class Deployment:
         self.plan = plan
         self.sender = backend.deployer if sender is None else sender
         self.sender_address = address_of(self.sender)
-        self.owner = plan.owner or self.sender_address
         self.sent = 0
         self._say = say or (lambda _: None)
         local = plan.local_only()
@@ -78,7 +84,23 @@ class Deployment:
                 "the plan",
                 [f"{field}: is for local networks, not for {backend.network}" for field in local],
             )
+        held = [] if plan.governance is None else list(plan.governance.named())
+        mine = dict.fromkeys(field for field, who in held if who == self.sender_address)
+        if mine:
+            raise PlanError(
+                "the plan",
+                [
+                    f"governance.{field}: {self.sender_address} deploys, and is to hold nothing "
+                    "afterwards; name another account, or deploy with another one"
+                    for field in mine
+                ],
+            )
         self.record = self._open(record)
+
+    @property
+    def owner(self) -> str:
+        """Who owns the contracts in the end. Raises AssertionError before it is deployed."""
+        return self.sender_address if self.plan.governance is None else self._address("timelock")
 
     def _open(self, record: Record | Path | str | None) -> Record:
         resolved = self.plan.resolved()
@@ -114,7 +136,7 @@ class Deployment:
             self._say(f"[{number}/{len(left)}] {step.name}: {told}")
         plimsoll = Plimsoll(self.backend, self.record)
         self._say("reading everything back")
-        differences = differences_of(plimsoll, self.plan, owner=self.owner)
+        differences = differences_of(plimsoll, self.plan)
         if differences:
             raise VerifyError(differences)
         if not self.record.complete:
@@ -149,6 +171,7 @@ class Deployment:
             if step.done():
                 self._finish(step.name, None)
                 return "is so already"
+            self._require_owner(step)
             receipt = step.run()
         except Refused as error:
             raise DeployError(
@@ -163,6 +186,18 @@ class Deployment:
         self.sent += receipt is not None
         self._finish(step.name, receipt)
         return "done" if receipt is None else receipt.txn_hash
+
+    def _require_owner(self, step: Step) -> None:
+        if not step.owner_of:
+            return
+        owner = self._at(step.owner_of).owner()
+        if owner != self.sender_address:
+            raise DeployError(
+                f"step {step.name!r} is a call for the owner of {step.owner_of}, which is {owner}, "
+                f"not {self.sender_address}; nothing was sent. It was handed over before the "
+                "record says so: put the whole record back, or let the owner make the call "
+                "(`plimsoll governance schedule` where it is the timelock)"
+            )
 
     def _finish(self, name: str, receipt: Receipt | None) -> None:
         block = self.backend.block_number() if receipt is None else receipt.block
@@ -235,6 +270,17 @@ class Deployment:
             lambda: (self._address("engine"), plan.fund.name, plan.fund.symbol),
         )
         yield Step("lens", "MarginLens", lambda: (self._address("engine"),))
+        governance = plan.governance
+        if governance is not None:
+            yield Step(
+                "timelock",
+                "Timelock",
+                lambda: (
+                    governance.delay,
+                    list(governance.proposers),
+                    list(governance.executors),
+                ),
+            )
         for name, market in plan.markets.items():
             yield self._set_feed(name, market)
             yield self._set_risk(name, market)
@@ -244,7 +290,9 @@ class Deployment:
         for name, market in plan.markets.items():
             yield self._list(name, market)
         yield self._set_reward()
-        if self.owner != self.sender_address:
+        if governance is not None:
+            for key, role in _ROLES:
+                yield from self._set_role(key, role, getattr(governance, role))
             for key in _OWNED:
                 yield self._transfer(key)
 
@@ -289,7 +337,7 @@ class Deployment:
                 market.ceiling,
             )
 
-        return Step(f"set feed {name}", done=done, run=run)
+        return Step(f"set feed {name}", done=done, run=run, owner_of="oracle")
 
     def _wanted_feed(self, name: str, market: Market) -> tuple[Any, ...]:
         where = self._feed(name, market)
@@ -301,6 +349,7 @@ class Deployment:
             f"set risk {name}",
             done=lambda: _same(self._at("risk").params(market.number), wanted),
             run=lambda: self._send("risk", "set_market", market.number, wanted),
+            owner_of="risk",
         )
 
     def _set_correlations(self) -> Step:
@@ -309,6 +358,7 @@ class Deployment:
             "set correlations",
             done=lambda: not list(_wrong_correlations(self._at("risk"), self.plan)),
             run=lambda: self._send("risk", "set_correlations", matrix),
+            owner_of="risk",
         )
 
     def _set_fund(self) -> Step:
@@ -316,6 +366,7 @@ class Deployment:
             "set fund",
             done=lambda: self._at("engine").addresses()[3] == self._address("fund"),
             run=lambda: self._send("engine", "set_fund", self._address("fund")),
+            owner_of="engine",
         )
 
     def _seed(self) -> Iterator[Step]:
@@ -362,6 +413,7 @@ class Deployment:
             f"list {name}",
             done=lambda: self._at("engine").market_state(market.number).long_a != 0,
             run=run,
+            owner_of="engine",
         )
 
     def _set_reward(self) -> Step:
@@ -370,13 +422,25 @@ class Deployment:
             "set reward",
             done=lambda: _same(self._at("engine").reward_rule(), wanted),
             run=lambda: self._send("engine", "set_reward", wanted),
+            owner_of="engine",
         )
+
+    def _set_role(self, key: str, role: str, who: str | None) -> Iterator[Step]:
+        parts = [self.backend.artifact(name) for name in KINDS[key]]
+        if who is not None and _has(parts, f"set_{role}"):
+            yield Step(
+                f"set {role} of {key}",
+                done=lambda: self._at(key).methods[role]() == who,
+                run=lambda: self._send(key, f"set_{role}", who),
+                owner_of=key,
+            )
 
     def _transfer(self, key: str) -> Step:
         return Step(
             f"transfer {key}",
             done=lambda: self._at(key).owner() == self.owner,
             run=lambda: self._send(key, "transfer_ownership", self.owner),
+            owner_of=key,
         )
 
     # -- helpers -----------------------------------------------------------------------------------
@@ -446,14 +510,17 @@ class Deployment:
             raise PlanError("the plan", problems)
         if self.plan.token.address is not None and "seed fund" not in self.record.steps:
             have = self._at("token").balanceOf(self.sender_address)
-            shares = 0
-            if "fund" in self.record.contracts:
-                shares = self._at("fund").balanceOf(self.owner)
-            if not shares and have < self._seed_units():
+            if not self._has_shares() and have < self._seed_units():
                 raise DeployError(
                     f"the fund's seed is {self._seed_units()} token units, but "
                     f"{self.sender_address} has {have}: send it the rest, or lower fund.seed"
                 )
+
+    def _has_shares(self) -> bool:
+        wanted = {"fund"} if self.plan.governance is None else {"fund", "timelock"}
+        if not wanted <= {*self.record.contracts}:
+            return False
+        return bool(self._at("fund").balanceOf(self.owner))
 
     def _decimals_planned(self) -> int:
         test = self.plan.token.test
@@ -488,8 +555,10 @@ class Deployment:
 # ------------------------------------------------------------------------------------ reading back
 
 
-def differences_of(plimsoll: Plimsoll, plan: Plan, *, owner: str) -> list[str]:
+def differences_of(plimsoll: Plimsoll, plan: Plan) -> list[str]:
     """Read everything back and return one line for each thing that is not as planned."""
+    deployer, timelock = plimsoll.record.deployer, plimsoll.timelock
+    owner = deployer if timelock is None else timelock.address
     return [
         *_wrong_code(plimsoll),
         *_wrong_wiring(plimsoll, plan),
@@ -502,14 +571,63 @@ def differences_of(plimsoll: Plimsoll, plan: Plan, *, owner: str) -> list[str]:
             for key in _OWNED
             if (found := getattr(plimsoll, key).owner()) != owner
         ),
+        *_wrong_roles(plimsoll, plan),
     ]
 
 
 def verify(plimsoll: Plimsoll, plan: Plan) -> None:
     """Raise VerifyError unless the deployment is what the plan says."""
-    differences = differences_of(plimsoll, plan, owner=plan.owner or plimsoll.record.deployer)
+    differences = differences_of(plimsoll, plan)
     if differences:
         raise VerifyError(differences)
+
+
+def _wrong_roles(plimsoll: Plimsoll, plan: Plan) -> Iterator[str]:
+    """Roles that are not as planned; the deployer's are not planned."""
+    governance, timelock = plan.governance, plimsoll.timelock
+    if governance is None or timelock is None:
+        return
+    deployer = plimsoll.record.deployer
+    for name, wanted in (
+        ("get_minimum_delay", governance.delay),
+        ("shortest_delay", governance.delay),
+    ):
+        found = timelock.methods[name]()
+        if found != wanted:
+            yield f"timelock.{name} is {found}, the plan says {wanted}"
+    members = {
+        "DEFAULT_ADMIN_ROLE": {timelock.address},
+        "PROPOSER_ROLE": {*governance.proposers},
+        "CANCELLER_ROLE": {*governance.proposers},
+        "EXECUTOR_ROLE": {*governance.executors},
+    }
+    known = {deployer, ZERO_ADDRESS}.union(
+        *members.values(), (who for _, who in governance.named())
+    )
+    for name in _TIMELOCK_ROLES:
+        role = timelock.methods[name]()
+        if any(timelock.getRoleAdmin(role)):
+            yield f"timelock.{name} is granted by another role than the timelock's own"
+        for who in sorted(known):
+            if timelock.hasRole(role, who) != (who in members[name]):
+                told = "is missing" if who in members[name] else "is not in the plan"
+                yield f"timelock.{name} of {_named(who, deployer)} {told}"
+    for key, role in _ROLES:
+        contract = getattr(plimsoll, key)
+        if f"set_{role}" in contract.methods:
+            holder, planned = contract.methods[role](), getattr(governance, role) or ZERO_ADDRESS
+            if holder != planned:
+                yield f"{key}.{role} is {_named(holder, deployer)}, the plan says {planned}"
+    if plimsoll.engine.is_operator(timelock.address, deployer):
+        yield f"engine: {_named(deployer, deployer)} is an operator of the timelock's"
+
+
+def _named(who: str, deployer: str) -> str:
+    return f"the deployer {who}" if who == deployer else who
+
+
+def _has(artifacts: list[Artifact], function: str) -> bool:
+    return any(entry.get("name") == function for part in artifacts for entry in part.abi)
 
 
 def _wrong_code(plimsoll: Plimsoll) -> Iterator[str]:

@@ -9,7 +9,7 @@ before the first transaction.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from fractions import Fraction
@@ -42,6 +42,12 @@ CEILING_MAX = 89
 _EXPOSURE = WAD << 100
 #: by this many bits a cap on open interest may still be raised under a ceiling that was computed
 _ROOM = 4
+#: notice of every governed change, seconds (MRG-5)
+MIN_LEAD = 86_400
+#: longest delay that the timelock takes, seconds
+DELAY_MAX = 30 * 86_400
+#: stands for the zero address among the executors
+ANYONE = "anyone"
 
 
 @dataclass(frozen=True)
@@ -360,6 +366,62 @@ class Fund(_Model):
     seed: Annotated[Decimal, Fixed(18, 1, 2**103 - 1, unit="quote")]
 
 
+def _executor(value: str) -> str:
+    return ZERO_ADDRESS if value == ANYONE else _address(value)
+
+
+class Governance(_Model):
+    """Who may change the protocol once it is deployed; the deployer may not.
+
+    Owner of everything is a timelock. `guardian` and `steward` act at once, but can only tighten
+    what may be opened, and announce parameters within the rules' bounds (MRG-5).
+    """
+
+    #: seconds between scheduling an owner's call and making it
+    delay: Annotated[int, Field(ge=0, le=DELAY_MAX)]
+    #: whether it is a local test network, where the delay may be shorter than the notice of MRG-5
+    test: bool = False
+    #: who schedules and cancels
+    proposers: Annotated[tuple[Address, ...], Field(min_length=1, max_length=16)]
+    #: who executes what is due; `anyone` is the zero address
+    executors: Annotated[
+        tuple[Annotated[str, AfterValidator(_executor)], ...], Field(min_length=1, max_length=16)
+    ]
+    guardian: Address | None = None
+    steward: Address | None = None
+
+    @model_validator(mode="after")
+    def _sound(self) -> Governance:
+        if self.delay < MIN_LEAD and not self.test:
+            raise ValueError(
+                f"delay {self.delay} is shorter than the day's notice that every change needs, "
+                f"{MIN_LEAD} (MRG-5); a local test network may have it with `test: true`"
+            )
+        for field, named in (("proposers", self.proposers), ("executors", self.executors)):
+            if len(set(named)) != len(named):
+                raise ValueError(f"{field}: an address stands there twice; keep one")
+        return self
+
+    def resolved(self) -> dict[str, Any]:
+        """Return it as plain JSON."""
+        return {
+            "delay": self.delay,
+            "proposers": list(self.proposers),
+            "executors": list(self.executors),
+            "guardian": self.guardian or ZERO_ADDRESS,
+            "steward": self.steward or ZERO_ADDRESS,
+        }
+
+    def named(self) -> Iterator[tuple[str, str]]:
+        """Yield field and address of everybody who gets a role."""
+        yield from (("proposers", who) for who in self.proposers)
+        yield from (("executors", who) for who in self.executors if who != ZERO_ADDRESS)
+        if self.guardian is not None:
+            yield "guardian", self.guardian
+        if self.steward is not None:
+            yield "steward", self.steward
+
+
 _Rho = Annotated[Decimal, Fixed(4, -RHO, RHO, unit="a correlation")]
 
 
@@ -368,8 +430,8 @@ class Plan(_Model):
 
     version: Literal[1] = 1
     token: Token
-    #: who owns the contracts in the end; the deployer when left out (local networks only)
-    owner: Address | None = None
+    #: who governs; left out (local networks only), the deployer keeps everything
+    governance: Governance | None = None
     risk: Globals
     markets: Annotated[dict[_Name, Market], Field(min_length=1, max_length=MARKETS)]
     #: name -> name -> correlation; each pair once, pairs left out are zero
@@ -436,7 +498,7 @@ class Plan(_Model):
         }
         return {
             "token": self.token.address or {"decimals": _given(self.token.test).decimals},
-            "owner": self.owner,
+            "governance": None if self.governance is None else self.governance.resolved(),
             "risk": self.risk.chain(),
             "markets": markets,
             "correlations": self.matrix(),
@@ -452,8 +514,10 @@ class Plan(_Model):
         """Name the fields that only a local network may have."""
         found = [] if self.token.test is None else ["token.test"]
         found += [f"markets.{n}.feed.mock" for n, m in self.markets.items() if m.feed.mock]
-        if self.owner is None:
-            found.append("owner (left out)")
+        if self.governance is None:
+            found.append("governance (left out)")
+        elif self.governance.test:
+            found.append("governance.test")
         return found
 
 

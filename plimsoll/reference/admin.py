@@ -9,6 +9,7 @@ from plimsoll.reference.numbers import (
     CONFIG,
     DAY,
     FUND,
+    HALVINGS_MAX,
     MARKETS,
     MINUTE,
     MINUTES,
@@ -26,7 +27,7 @@ def require_range(name: str, low: int, value: int, high: int) -> None:
 
 
 class Admin(Liquidation):
-    """What the engine's owner may do."""
+    """What the engine's owner may do, and its guardian."""
 
     @call
     def list_market(self, sender: str, market: int, config: Config, allowance_cap: int) -> None:
@@ -96,6 +97,23 @@ class Admin(Liquidation):
         require(self.fund == 0 or (account.cash == 0 and not self.held(FUND)), "fund is set")
         require(to_address(fund) != 0, "fund is zero")
         self.fund = to_address(fund)
+
+    @call
+    def set_guardian(self, sender: str, guardian: str) -> None:
+        """Who may restrict markets; zero: nobody."""
+        self.require_admin(sender)
+        self.guardian = to_address(guardian)
+
+    @call
+    def restrict_market(self, sender: str, market: int, halvings: int, reduce_only: bool) -> None:
+        """MRG-5: what tightens only new risk is immediate; the guardian takes nothing back."""
+        who, record = to_address(sender), self.require_listed(market)
+        require(who in (self.owner, self.guardian), "caller is neither owner nor guardian")
+        require_range("halvings", 0, halvings, HALVINGS_MAX)
+        if who != self.owner:
+            require(halvings >= record.halvings, "fewer halvings")
+            require(reduce_only or not record.stopped, "no longer reduce-only")
+        record.halvings, record.stopped = halvings, reduce_only
 
     @call
     def set_risk(self, sender: str, market: int, risk: Risk) -> None:

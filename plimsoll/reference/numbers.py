@@ -21,6 +21,7 @@ K0_MAX = 2**149
 FIELD = 2**103  # cash, |pnl|, |basis|, OI and B stay below it (LED-9)
 MAX_FILL = 2**96
 MAX_CEILING = 89
+HALVINGS_MAX = 15  # of a market's caps on new risk
 
 TAU = 125 * 10**16
 PENALTY_EQUITY_SHARE = 8 * 10**17

@@ -212,6 +212,8 @@ class Market(Record):
     allowance_cap: int = 0  # WAD
     available: int = 0  # WAD, at the time `available_at`
     available_at: int = 0
+    halvings: int = 0  # of the caps on new risk, by the guardian
+    stopped: bool = False  # reduce-only by the guardian
     premium: int = 0  # LED-7, 1/PREMIUM_UNIT; positive: longs pay
     folded: int = 0  # minute of the last fold, modulo MINUTES
     bucket: int = 0  # crowding, 0 to 63
@@ -256,6 +258,7 @@ class State(Record):
         self.globals = Globals(z=3 * WAD, kappa=2 * WAD)
         self.reward = Reward(0, 0, 0, 0, 0, 0)
         self.fund = 0  # address of the fund contract
+        self.guardian = 0  # 0: nobody
         self.shares = Table(self.journal)  # holder -> shares of the fund
         self.share_supply = 0
 

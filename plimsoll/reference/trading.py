@@ -166,7 +166,9 @@ class Trading(Ledger):
             for who, by in changes.items()
         )
         if capped and record.oi > old:
-            require(record.oi <= record.rules.oi_cap, "open interest above its cap")
+            require(
+                record.oi <= record.rules.oi_cap >> record.halvings, "open interest above its cap"
+            )
 
     def check_trader(
         self, account: int, market: int, before: Standing, order_reduces_only: bool
@@ -178,9 +180,11 @@ class Trading(Ledger):
         smaller = reduces(before.sizes.get(market, 0), now.sizes.get(market, 0))
         require(x == 0 or x >= rules.min_notional, "position below the minimum")
         if not smaller:
-            require(x <= rules.max_notional, "position above the maximum")
+            most = rules.max_notional >> self.markets[market].halvings
+            require(x <= most, "position above the maximum")
             require(now.all_fresh, "a feed is not fresh")
-            require(not rules.reduce_only, "market is reduce-only")
+            stopped = rules.reduce_only or self.markets[market].stopped
+            require(not stopped, "market is reduce-only")
             require(not order_reduces_only, "order is reduce-only")
             require(len(self.held(account)) <= MAX_HELD, "too many markets")
             require(self.markets[market].long.epoch < EPOCH_MAX, "market is worn out")

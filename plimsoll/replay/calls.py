@@ -98,6 +98,10 @@ _APPLY: dict[tuple[str, str], _Apply] = {
     ("engine", "set_allowance"): lambda m, s, a: m.set_allowance(s, a["market"], a["cap"]),
     ("engine", "set_reward"): lambda m, s, a: m.set_reward(s, Reward(**a["rule"])),
     ("engine", "set_fund"): lambda m, s, a: m.set_fund(s, a["fund"]),
+    ("engine", "set_guardian"): lambda m, s, a: m.set_guardian(s, a["guardian"]),
+    ("engine", "restrict_market"): lambda m, s, a: m.restrict_market(
+        s, a["market"], a["halvings"], a["reduce_only"]
+    ),
     ("fund", "deposit"): lambda m, s, a: m.fund_deposit(s, a["assets"], a["receiver"]),
     ("fund", "mint"): lambda m, s, a: m.fund_mint(s, a["shares"], a["receiver"]),
     ("fund", "withdraw"): lambda m, s, a: m.fund_withdraw(

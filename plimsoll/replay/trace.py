@@ -30,7 +30,10 @@ VERSION = 2
 _SAFE = 2**53
 #: texts that are no integers
 _TEXTS = frozenset(
-    {"sender", "signer", "taker", "receiver", "owner", "operator", "fund", "call", "reason", "feed"}
+    {
+        *("sender", "signer", "taker", "receiver", "owner", "operator", "guardian"),
+        *("fund", "call", "reason", "feed"),
+    }
 )
 
 

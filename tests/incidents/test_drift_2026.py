@@ -4,7 +4,8 @@ What happened. With the administrator's key in the wrong hands, a worthless toke
 collateral and the limits were lifted in the same transactions, without delay; about 280 m left
 against it.
 
-Here (MRG-6; the delay of MRG-5 comes with the next issue). There is no other collateral. What the
+Here (MRG-5, MRG-6). The owner is a timelock: with a proposer's key in the wrong hands everything
+is announced a day ahead, and who sees it closes and leaves. There is no other collateral. What the
 owner can list is bounded by ranges and by checks on chain: no size above the depth he states, no
 penalty above half the floor, no margin below one standard deviation, no initial margin below 1.25.
 With everything at its end, a feed of his own and a price that he moves a thousandfold, what he
@@ -140,6 +141,45 @@ def test_drift_everything_at_its_end_takes_the_fund_at_most(world: World) -> Non
     paid = sum(drained(world, who) for who in (trader, maker))
     assert paid >= wad(TRADERS) - wad(140) - 2 * 10**12
     assert world.broken() == []
+
+
+def test_drift_the_wrong_hands_wait_a_day_and_traders_leave(world: World) -> None:
+    """MRG-5: a proposer's key, and the guardian's with it, move nothing for 86,400 s. Meanwhile the
+    traders reduce and take out all but fees and what the price took, and the guardian cannot keep
+    them; when the operation is due there is nothing to take but the fund."""
+    hands, executor = world.key("wrong hands"), world.key("executor")
+    timelock = world.chain.deploy(world.load("Timelock"), 86_400, [hands], [executor])
+    world.engine.set_guardian(hands, sender=world.owner)
+    world.engine.transfer_ownership(timelock, sender=world.owner)
+    payload = world.engine.functions["set_allowance"].encode(0, 2**103 - 1)
+    operation = (world.engine, 0, payload, bytes(32), bytes(32))
+    with reverts("timelock_controller: insufficient delay"):
+        timelock.schedule(*operation, 86_399, sender=hands)
+    timelock.schedule(*operation, 86_400, sender=hands)
+    world.engine.restrict_market(0, 15, True, sender=hands)
+    for call in (
+        lambda: world.engine.set_allowance(0, MAX, sender=hands),
+        lambda: world.engine.set_fund(hands, sender=hands),
+        lambda: world.engine.transfer_ownership(hands, sender=hands),
+    ):
+        with reverts("ownable: caller is not the owner"):
+            call()
+    world.chain.mine(seconds=86_399 - 12)
+    with reverts("timelock_controller: operation is not ready"):
+        timelock.execute(*operation, sender=executor)
+    world.refresh()
+    trader, maker = (
+        next(p for p in world.parties.values() if p and p.key.name == name)
+        for name in ("trader", "maker")
+    )
+    world.trade(trader, maker, wad(-1_000))
+    # 100,000 quote twice at 0.07 %, and below a token unit each
+    assert (
+        sum(drained(world, who) for who in (trader, maker)) >= wad(TRADERS) - wad(140) - 2 * 10**12
+    )
+    world.chain.mine(seconds=13)
+    timelock.execute(*operation, sender=executor)
+    assert world.state(0).allowance_cap == 2**103 - 1
 
 
 def drained(world: World, who: Party) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,33 @@ def deploy(
     )
 
 
+def governance(
+    environment: dict[str, str], record: Path, *arguments: str, url: str
+) -> subprocess.CompletedProcess[str]:
+    """Run `plimsoll governance` on the deployment of a record."""
+    where = ("--deployment", str(record), "--node", url)
+    return subprocess.run(
+        ["plimsoll", "governance", *arguments, *where],
+        env=environment,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+
+def pass_time(url: str, seconds: int) -> None:
+    """Let time go by on a node."""
+    for method, parameters in (("evm_increaseTime", [seconds]), ("evm_mine", [])):
+        body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": parameters})
+        request = urllib.request.Request(
+            url, data=body.encode(), headers={"Content-Type": "application/json"}
+        )
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            assert "error" not in json.load(answer)
+
+
 def test_running_node(anvil_url: str, paths: dict[str, str], tmp_path: Path) -> None:
     record = tmp_path / "local.json"
 
@@ -59,6 +87,31 @@ def test_running_node(anvil_url: str, paths: dict[str, str], tmp_path: Path) -> 
     assert second.returncode == 0, second.stderr
     assert "nothing to do: everything is deployed as planned" in second.stdout
     assert record.read_bytes() == before
+
+    # TEST::1 is the proposer of deployments/local.yaml, TEST::2 is none, anyone executes
+    call = ("schedule", "engine", "set_allowance", "0", "5_000", "--json", "--account")
+    refused = governance(paths, record, *call, "TEST::2", url=anvil_url)
+    assert refused.returncode == 1
+    assert "may not schedule: it has no PROPOSER_ROLE" in refused.stderr
+    sent = governance(paths, record, *call, "TEST::1", url=anvil_url)
+    assert sent.returncode == 0, sent.stderr
+    operation = json.loads(sent.stdout)
+    assert operation["state"] == "waiting"
+    listed = governance(paths, record, "list", url=anvil_url)
+    assert listed.stdout.startswith(f"{operation['id']}  waiting, due ")
+    assert "engine.set_allowance(market=0, cap=5000)" in listed.stdout
+    pass_time(anvil_url, 86_400)
+    done = governance(
+        paths, record, "execute", operation["id"], "--account", "TEST::2", url=anvil_url
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.endswith("executed\n")
+    told = governance(paths, record, "list", "--all", "--json", url=anvil_url)
+    assert [each["state"] for each in json.loads(told.stdout)] == ["done"]
+
+    changed = deploy(paths, record, url=anvil_url)
+    assert changed.returncode == 1
+    assert "markets.BTC.allowance is 5000" in changed.stderr
 
 
 @pytest.mark.slow

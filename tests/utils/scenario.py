@@ -79,6 +79,7 @@ class Scenario:
         "cancel": 2,
         "operator": 1,
         "administer": 2,
+        "guard": 1,
     }
 
     def __init__(self, twin: Twin) -> None:
@@ -100,6 +101,7 @@ class Scenario:
             twin.deposit("owner", account, self.wealth)
         for account in self.liquidators:
             twin.deposit("owner", account, 10 * self.wealth)
+        twin.set_guardian("guardian")
 
     @property
     def wealth(self) -> int:
@@ -706,6 +708,17 @@ class Scenario:
             self._count("set risk", self.twin.set_risk(market, risk))
             return
         self._count("set market", self.twin.set_market(market, changed))
+
+    def guard(self, choice: Choice) -> None:
+        """The guardian tightens a market or tries to loosen it; the owner takes most of it back."""
+        market = self._market(choice)
+        who = choice.pick(("guardian", "guardian", "owner", "stranger"))
+        halvings, reduce_only = choice.pick((0, 1, 2, 4, 15, 16)), choice.number(0, 3) == 0
+        outcome = self.twin.restrict_market(who, market, halvings, reduce_only)
+        self._count("restrict", outcome)
+        # never for long: else nothing would be opened any more
+        if outcome.receipt is not None and choice.number(0, 3):
+            self._count("loosen", self.twin.restrict_market("owner", market, 0, False))
 
 
 def walk(

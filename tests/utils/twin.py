@@ -404,6 +404,26 @@ class Twin:
             lambda: self.model.set_market(self.owner_address, market, config),
         )
 
+    def set_guardian(self, who: str) -> Outcome:
+        """Name the guardian."""
+        return self._do(
+            "set_guardian",
+            (who,),
+            lambda: self.engine.set_guardian(self.actor(who), sender=self.owner),
+            lambda: self.model.set_guardian(self.owner_address, self._sender(who)),
+        )
+
+    def restrict_market(self, who: str, market: int, halvings: int, reduce_only: bool) -> Outcome:
+        """Tighten what may be opened in a market, or take it back."""
+        return self._do(
+            "restrict_market",
+            (who, market, halvings, reduce_only),
+            lambda: self.engine.restrict_market(
+                market, halvings, reduce_only, sender=self.actor(who)
+            ),
+            lambda: self.model.restrict_market(self._sender(who), market, halvings, reduce_only),
+        )
+
     def set_allowance(self, market: int, cap: int) -> Outcome:
         """New size of a market's allowance."""
         return self._do(

@@ -1,4 +1,4 @@
-"""Who may call what: every state-changing function of every contract, and doors that are shut."""
+"""Doors that are shut; who may call what stands in `tests/unit/test_callers.py`."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -6,9 +6,6 @@ from typing import Any
 import pytest
 from engine_world import (
     FUND,
-    MARKETS,
-    REWARD,
-    RISK,
     TREASURY,
     Config,
     Order,
@@ -17,143 +14,8 @@ from engine_world import (
     wad,
 )
 
-from plimsoll.evm import Function, Handle, Revert, load
-from plimsoll.evm.artifacts import contracts_folder, roots
-
-ANYONE = "anyone"
-OWNER = "the contract's owner"
-TAKER = "owner or operator of the taker's account; the order's maker by signature"
-LIQUIDATOR = "owner or operator of the liquidator's account"
-MAKER = "owner or operator of the maker's account"
-HOLDER = "the account's owner; treasury: the engine's owner; fund: its contract"
-SIGNED = "anyone, with the maker's signature"
-SHARES = "anyone, with the holder's shares, allowance or signature"
-
-#: contract -> state-changing function -> who may call it
-ACCESS: dict[str, dict[str, str]] = {
-    "MarginEngine": {"fill": TAKER, "takeover": LIQUIDATOR},
-    "MarginEngineExt": {
-        "deposit": ANYONE,
-        "withdraw": HOLDER,
-        "set_operator": ANYONE,
-        "resolve": ANYONE,
-    },
-    "MarginEngineSettlement": {
-        "touch": ANYONE,
-        "settle": ANYONE,
-        "cover": ANYONE,
-        "call_margin": ANYONE,
-        "reclaim": ANYONE,
-        "sync": ANYONE,
-        "accrue": ANYONE,
-        "thaw": ANYONE,
-        "cancel_order": MAKER,
-        "cancel_below": MAKER,
-    },
-    "MarginEngineLiquidation": {"takeover_by_order": SIGNED},
-    "MarginEngineAdmin": {
-        "list_market": OWNER,
-        "set_market": OWNER,
-        "set_allowance": OWNER,
-        "set_reward": OWNER,
-        "set_fund": OWNER,
-        "transfer_ownership": OWNER,
-    },
-    "RiskModel": {
-        "set_market": OWNER,
-        "set_globals": OWNER,
-        "set_correlations": OWNER,
-        "transfer_ownership": OWNER,
-    },
-    "PriceOracle": {"checkpoint": ANYONE, "set_feed": OWNER, "transfer_ownership": OWNER},
-    "InsuranceFund": {
-        "deposit": ANYONE,
-        "mint": ANYONE,
-        "withdraw": SHARES,
-        "redeem": SHARES,
-        "transfer": SHARES,
-        "transferFrom": SHARES,
-        "approve": ANYONE,
-        "permit": SHARES,
-    },
-    "MarginLens": {},
-}
-
-
-def changing(name: str) -> set[str]:
-    """State-changing functions in a contract's ABI."""
-    return {
-        entry["name"]
-        for entry in load(name).abi
-        if entry["type"] == "function" and entry["stateMutability"] not in ("view", "pure")
-    }
-
-
-def test_access_list_is_complete() -> None:
-    """A contract or a function that nobody has thought about fails here."""
-    folder = contracts_folder()
-    deployed = {name for name, path in roots(folder).items() if path.parent == folder}
-    assert deployed == set(ACCESS)
-    for name in deployed:
-        assert changing(name) == set(ACCESS[name]), name
-
-
-def test_access_no_function_is_payable() -> None:
-    for name in ACCESS:
-        for entry in load(name).abi:
-            assert entry.get("stateMutability") != "payable", (name, entry.get("name"))
-
-
-def owner_calls(world: World) -> Iterator[tuple[Function, tuple[Any, ...]]]:
-    """Every function for owners only, with arguments that its owner gets through with."""
-    identity = [[10_000 * (m == n) for n in range(16)] for m in range(16)]
-    new = world.chain.account("new owner")
-    handles = {
-        "MarginEngineAdmin": world.engine,
-        "RiskModel": world.risk,
-        "PriceOracle": world.oracle,
-    }
-    arguments: dict[tuple[str, str], tuple[Any, ...]] = {
-        ("MarginEngineAdmin", "list_market"): (MARKETS, Config(), 0),
-        ("MarginEngineAdmin", "set_market"): (0, Config()),
-        ("MarginEngineAdmin", "set_allowance"): (0, 0),
-        ("MarginEngineAdmin", "set_reward"): (REWARD,),
-        ("MarginEngineAdmin", "set_fund"): (new,),
-        ("RiskModel", "set_market"): (0, RISK),
-        ("RiskModel", "set_globals"): (3 * 10**18, 2 * 10**18),
-        ("RiskModel", "set_correlations"): (identity,),
-        ("PriceOracle", "set_feed"): (0, world.proxies[0], 60, 0, 78),
-    }
-    for name, functions in ACCESS.items():
-        for function, who in functions.items():
-            if who == OWNER:
-                default = (new,) if function == "transfer_ownership" else None
-                yield (
-                    handles[name].functions[function],
-                    arguments.get((name, function), default) or (),
-                )
-
-
-def test_access_owner_functions_refuse_strangers(world: World) -> None:
-    """Nobody but the owner: not a trader, an operator of the owner, the backer, the deployer."""
-    world.add_feed(MARKETS, 100)
-    world.risk.set_market(MARKETS, RISK, sender=world.owner)
-    operator = world.key("operator")
-    world.engine.set_operator(operator, True, sender=world.owner)
-    callers = [world.key("stranger"), operator, world.key("backer"), world.chain.default_sender]
-    count = 0
-    for function, arguments in owner_calls(world):
-        count += 1
-        for caller in callers:
-            with reverts("ownable: caller is not the owner"):
-                function(*arguments, sender=caller)
-        with world.anchor():
-            if function.name == "set_fund":
-                with reverts("listing: fund is set"):
-                    function(*arguments, sender=world.owner)
-            else:
-                function(*arguments, sender=world.owner)
-    assert count == sum(list(each.values()).count(OWNER) for each in ACCESS.values()) == 12
+from plimsoll.evm import Handle, Revert, load
+from tests.utils.callers import CALLERS
 
 
 def direct(world: World, handle: Handle) -> Iterator[tuple[str, tuple[Any, ...]]]:
@@ -173,6 +35,8 @@ def direct(world: World, handle: Handle) -> Iterator[tuple[str, tuple[Any, ...]]
         "set_allowance": (0, 1),
         "set_reward": ((0, 0, 0, 0, 0, 60),),
         "set_fund": (world.owner,),
+        "set_guardian": (world.owner,),
+        "restrict_market": (0, 15, True),
         "transfer_ownership": (trader.key,),
         "call_margin": (trader.id,),
         "reclaim": (trader.id,),
@@ -213,7 +77,7 @@ def test_access_code_contracts_do_not_touch_the_engine(world: World, code: str) 
                 continue
             finally:
                 assert world.fingerprint() == before, function
-        assert len(todo) == len(ACCESS[name])
+        assert len(todo) == len(CALLERS[name])
     # the code contract's ledger knows nobody
     if code == "extension":
         assert target.wallet(trader.id) == (0, 0, 0)
@@ -233,9 +97,9 @@ def test_access_deposit_into_a_code_contract_is_lost_to_nobody_else(world: World
 
 def test_access_ether_is_refused(world: World) -> None:
     """By every function, by nothing at all, and by whatever the engine does not know."""
-    for name, functions in ACCESS.items():
+    for name, functions in CALLERS.items():
         handle = {"RiskModel": world.risk, "PriceOracle": world.oracle}.get(name, world.engine)
-        if name in ("InsuranceFund", "MarginLens"):
+        if name in ("InsuranceFund", "MarginLens", "Timelock"):
             continue
         for entry in load(name).abi:
             if entry["type"] != "function":

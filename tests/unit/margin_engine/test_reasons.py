@@ -16,6 +16,7 @@ FOLDERS = {
     "lens": "unit/margin_lens",
     "oracle": "unit/price_oracle",
     "risk": "unit/risk_model",
+    "timelock": "unit/governance",
     "aggregator": "unit/testing_contracts",
     "token": "unit/testing_contracts",
     "wallet": "unit/testing_contracts",

@@ -61,6 +61,8 @@ def calls(world: World, trader: Party, maker: Party) -> dict[str, tuple[Any, ...
         "set_allowance": (0, 1),
         "set_reward": (REWARD,),
         "set_fund": (world.token,),
+        "set_guardian": (world.token,),
+        "restrict_market": (0, 1, True),
         "transfer_ownership": (world.token,),
         "health": (trader.id,),
         "wallet": (trader.id,),

@@ -1,13 +1,18 @@
 """Deploying in process: complete, verified, repeatable, resumable after any interruption."""
 
+from __future__ import annotations
+
+import contextlib
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from plimsoll.evm import Chain, load
+from plimsoll.governance import Governor
 from plimsoll.protocol import (
     DeployError,
     Deployment,
@@ -16,6 +21,7 @@ from plimsoll.protocol import (
     Plimsoll,
     Record,
     RecordError,
+    Refused,
     VerifyError,
     connect,
     deploy,
@@ -24,7 +30,10 @@ from plimsoll.protocol import (
 from plimsoll.protocol.addresses import checked_address
 
 WAD = 10**18
-OWNER = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"
+DAY = 86_400
+# the roles of deployments/local.yaml
+PROPOSER = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"
+GUARDIAN = "0x3C44CdDdB6a900fa2b585dd299e03d12FA4293BC"
 
 
 class Cut(Exception):  # noqa: N818
@@ -42,9 +51,13 @@ def snapshot_of(plimsoll: Plimsoll) -> dict[str, Any]:
     return {
         "markets": {name: plimsoll.market_state(name)[:-1] for name in plimsoll.markets},
         "fund": plimsoll.fund_state(),
-        "shares": plimsoll.fund.balanceOf(OWNER),
+        "shares": plimsoll.fund.balanceOf(engine.owner()),
         "reward": engine.reward_rule(),
-        "owners": [c.owner() for c in (engine, plimsoll.oracle, plimsoll.risk)],
+        "kept": [
+            part.label for part in plimsoll.owned if part.owner() != plimsoll.timelock.address
+        ],
+        "guardian": engine.guardian(),
+        "delay": plimsoll.timelock.get_minimum_delay(),
         "held": plimsoll.token.balanceOf(engine.address),
     }
 
@@ -53,13 +66,15 @@ def test_default(backend: EvmBackend, make_plan: Any, path: Path) -> None:
     plan = make_plan()
     plimsoll = deploy(backend, plan, path)
     verify(plimsoll, plan)
-    assert plimsoll.engine.owner() == plimsoll.risk.owner() == plimsoll.oracle.owner() == OWNER
-    assert plimsoll.extension.owner() == plimsoll.admin.owner() == OWNER
+    timelock = plimsoll.timelock.address
+    assert plimsoll.engine.owner() == plimsoll.risk.owner() == plimsoll.oracle.owner() == timelock
+    assert plimsoll.extension.owner() == plimsoll.admin.owner() == timelock
+    assert plimsoll.engine.guardian() == GUARDIAN
     cash, claims, shortfall = plimsoll.fund_state()
     buffers = sum(plimsoll.market_state(name).cash for name in plimsoll.markets)
     assert cash + buffers == plan.fund.units("seed")
     assert claims == shortfall == 0
-    assert plimsoll.fund.balanceOf(OWNER) == plan.fund.units("seed")
+    assert plimsoll.fund.balanceOf(timelock) == plan.fund.units("seed")
     assert plimsoll.token.balanceOf(plimsoll.engine.address) * plimsoll.scale == cash + buffers
     record = Record.load(path)
     assert record.complete
@@ -82,9 +97,13 @@ def test_second_run_sends_nothing(backend: EvmBackend, make_plan: Any, path: Pat
     assert backend.next_address(backend.deployer) == nonce
 
 
-def test_without_owner_the_deployer_keeps_it(backend: EvmBackend, make_plan: Any) -> None:
-    plimsoll = deploy(backend, make_plan({"owner": None}))
+def test_without_governance_the_deployer_keeps_it(backend: EvmBackend, make_plan: Any) -> None:
+    plimsoll = deploy(backend, make_plan({"governance": None}))
     assert plimsoll.engine.owner() == backend.deployer.address
+    assert plimsoll.timelock is None
+    again = Deployment(backend, make_plan({"governance": None}), plimsoll.record)
+    again.run()
+    assert again.sent == 0
 
 
 def test_check_sends_and_writes_nothing(backend: EvmBackend, make_plan: Any, path: Path) -> None:
@@ -213,6 +232,108 @@ def test_sender_deploys(backend: EvmBackend, make_plan: Any) -> None:
     assert deploy(backend, make_plan(), sender=sender).record.deployer == sender.address
 
 
+# ---------------------------------------------------------------------------------- the handover
+
+
+def test_deployer_holds_nothing(backend: EvmBackend, plimsoll: Plimsoll) -> None:
+    """Every role there is, asked one by one; and no owner's call of his gets through."""
+    deployer, timelock = backend.deployer.address, plimsoll.timelock
+    assert timelock is not None
+    assert deployer not in {part.owner() for part in plimsoll.owned}
+    assert deployer != plimsoll.engine.guardian()
+    for role in ("DEFAULT_ADMIN_ROLE", "PROPOSER_ROLE", "CANCELLER_ROLE", "EXECUTOR_ROLE"):
+        assert not timelock.hasRole(timelock.methods[role](), deployer)
+    assert not plimsoll.engine.is_operator(timelock.address, deployer)
+    assert plimsoll.fund.balanceOf(deployer) == 0
+    assert plimsoll.token.allowance(deployer, plimsoll.fund.address) == 0
+    for part in plimsoll.owned:
+        with pytest.raises(Refused, match="caller is not the owner"):
+            part.transfer_ownership(deployer)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("proposers", lambda who: [PROPOSER, who]),
+        ("executors", lambda who: [who]),
+        ("guardian", lambda who: who),
+        ("steward", lambda who: who),
+    ],
+)
+def test_deployer_may_not_be_named(
+    backend: EvmBackend, make_plan: Any, path: Path, field: str, value: Any
+) -> None:
+    deployer = backend.deployer.address
+    plan = make_plan({f"governance.{field}": value(deployer)})
+    with pytest.raises(PlanError) as caught:
+        deploy(backend, plan, path)
+    assert caught.value.problems == [
+        f"governance.{field}: {deployer} deploys, and is to hold nothing afterwards; name another "
+        "account, or deploy with another one"
+    ]
+    assert not path.exists()
+    deploy(backend, plan, path, sender=backend.account("release manager"))
+
+
+def test_short_delay_on_a_live_network(live: Live, make_plan: Any) -> None:
+    """MRG-5: what calls itself a test network is refused elsewhere."""
+    changes = {**live_changes(live), "governance.test": True, "governance.delay": 60}
+    with pytest.raises(PlanError) as caught:
+        deploy(live, make_plan(changes))
+    assert [problem.split(":")[0] for problem in caught.value.problems] == ["governance.test"]
+
+
+@pytest.mark.parametrize("cut_at", ["transfer risk", "transfer extension", "transfer engine"])
+def test_interrupted_between_transfers_continues(
+    backend: EvmBackend,
+    make_plan: Any,
+    path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    cut_at: str,
+) -> None:
+    """The transfer is on the chain, the record does not have it."""
+    real = Deployment._finish
+
+    def finish(self: Deployment, name: str, receipt: Any) -> None:
+        if name == cut_at:
+            raise Cut
+        real(self, name, receipt)
+
+    monkeypatch.setattr(Deployment, "_finish", finish)
+    with pytest.raises(Cut):
+        deploy(backend, make_plan(), path)
+    monkeypatch.setattr(Deployment, "_finish", real)
+    assert cut_at not in Record.load(path).steps
+    again = Deployment(backend, make_plan(), path)
+    again.run()
+    assert again.sent == {"transfer risk": 3, "transfer extension": 1, "transfer engine": 0}[cut_at]
+
+
+def test_no_owners_call_after_the_handover(backend: EvmBackend, make_plan: Any, path: Path) -> None:
+    """A record that lost steps, and a parameter that governance has changed since: nothing is sent,
+    and the message says whose call it is."""
+    plimsoll = deploy(backend, make_plan(), path)
+    assert plimsoll.timelock is not None
+    with impersonated(plimsoll) as owner:
+        rule = plimsoll.engine.reward_rule()
+        plimsoll.engine.set_reward(rule._replace(interval=60), sender=owner)
+    data = json.loads(path.read_text())
+    data["complete"] = False
+    for name in ("set feed BTC", "set reward", "transfer engine"):
+        del data["steps"][name]
+    path.write_text(json.dumps(data))
+    again = Deployment(backend, make_plan(), path)
+    told = rf"step 'set reward' is a call for the owner of engine, which is {owner}.*nothing was"
+    with pytest.raises(DeployError, match=told):
+        again.run()
+    assert again.sent == 0
+    with impersonated(plimsoll) as owner:
+        plimsoll.engine.set_reward(rule, sender=owner)
+    again = Deployment(backend, make_plan(), path)
+    again.run()
+    assert again.sent == 0
+
+
 # ------------------------------------------------------------------------------- records that lie
 
 
@@ -301,45 +422,111 @@ def test_pending_address_with_foreign_code_is_not_adopted(
 # -------------------------------------------------------------------------------- what is verified
 
 
-def _as_owner(plimsoll: Plimsoll, what: str) -> str:
+IN_TIMELOCK = (
+    "delay",
+    "proposer gone",
+    "role's admin",
+    "deployer as PROPOSER_ROLE",
+    "deployer as CANCELLER_ROLE",
+    "deployer as EXECUTOR_ROLE",
+    "deployer as DEFAULT_ADMIN_ROLE",
+)
+
+
+@contextlib.contextmanager
+def impersonated(plimsoll: Plimsoll) -> Iterator[str]:
+    """Let the timelock send transactions by itself, as a node can; no contract may otherwise."""
+    assert plimsoll.timelock is not None
+    chain, address = plimsoll.backend.chain, plimsoll.timelock.address
+    code = chain.code(address)
+    chain.set_code(address, b"")
+    yield address
+    chain.set_code(address, code)
+
+
+def through_timelock(plimsoll: Plimsoll, function: str, *args: Any) -> None:
+    """Let the timelock change itself."""
+    governor = Governor(plimsoll)
+    operation = governor.operation("timelock", function, args)
+    governor.schedule(operation, sender=PROPOSER)
+    plimsoll.backend.advance(DAY)
+    governor.execute(operation, sender=PROPOSER)
+
+
+def _changed(plimsoll: Plimsoll, what: str) -> str:
     """Change one thing that the plan says, and return what the verification should name."""
+    if what in IN_TIMELOCK:
+        return _changed_roles(plimsoll, what)
+    with impersonated(plimsoll) as owner:
+        return _changed_parameters(plimsoll, what, owner)
+
+
+def _changed_roles(plimsoll: Plimsoll, what: str) -> str:
+    timelock, deployer = plimsoll.timelock, plimsoll.record.deployer
+    assert timelock is not None
+    proposes = timelock.PROPOSER_ROLE()
+    match what:
+        case "delay":
+            through_timelock(plimsoll, "update_delay", 2 * DAY)
+            return f"timelock.get_minimum_delay is {2 * DAY}, the plan says {DAY}"
+        case "proposer gone":
+            through_timelock(plimsoll, "revokeRole", proposes, PROPOSER)
+            return f"timelock.PROPOSER_ROLE of {PROPOSER} is missing"
+        case "role's admin":
+            through_timelock(plimsoll, "set_role_admin", proposes, b"\x01" * 32)
+            return "timelock.PROPOSER_ROLE is granted by another role than the timelock's own"
+    role = what.removeprefix("deployer as ")
+    through_timelock(plimsoll, "grantRole", timelock.methods[role](), deployer)
+    return f"timelock.{role} of the deployer {deployer} is not in the plan"
+
+
+def _changed_parameters(plimsoll: Plimsoll, what: str, owner: str) -> str:
     engine, oracle, risk = plimsoll.engine, plimsoll.oracle, plimsoll.risk
     match what:
         case "config":
             config = plimsoll.market_state("BTC").config
-            engine.set_market(0, config._replace(taker_fee=900), sender=OWNER)
+            engine.set_market(0, config._replace(taker_fee=900), sender=owner)
             return "markets.BTC.config.taker_fee is 900, the plan says 500"
         case "allowance":
-            engine.set_allowance(0, WAD, sender=OWNER)
+            engine.set_allowance(0, WAD, sender=owner)
             return "markets.BTC.allowance is"
         case "risk":
-            risk.set_market(3, risk.params(3)._replace(sigma=10**11), sender=OWNER)
+            risk.set_market(3, risk.params(3)._replace(sigma=10**11), sender=owner)
             return "markets.DOGE.risk.sigma is 100000000000, the plan says 50000000000"
         case "globals":
-            risk.set_globals(2 * WAD, 2 * WAD, sender=OWNER)
+            risk.set_globals(2 * WAD, 2 * WAD, sender=owner)
             return "risk.globals.z is"
         case "correlations":
             matrix = [[10_000 * (m == n) for n in range(16)] for m in range(16)]
-            risk.set_correlations(matrix, sender=OWNER)
+            risk.set_correlations(matrix, sender=owner)
             return "correlations.BTC.DOGE is 0, the plan says 5500"
         case "feed":
             feed = oracle.feed(0)
-            oracle.set_feed(0, feed.feed, 3_600, feed.gap, feed.ceiling, sender=OWNER)
+            oracle.set_feed(0, feed.feed, 3_600, feed.gap, feed.ceiling, sender=owner)
             return "markets.BTC.feed is"
         case "reward":
             rule = engine.reward_rule()
-            engine.set_reward(rule._replace(interval=60), sender=OWNER)
+            engine.set_reward(rule._replace(interval=60), sender=owner)
             return "engine.reward_rule.interval is 60, the plan says 3600"
         case "owner":
-            engine.transfer_ownership(plimsoll.fund.address, sender=OWNER)
-            return f"engine.owner is {plimsoll.fund.address}, the plan says {OWNER}"
+            engine.transfer_ownership(plimsoll.fund.address, sender=owner)
+            return f"engine.owner is {plimsoll.fund.address}, the plan says {owner}"
+        case "guardian":
+            engine.set_guardian(plimsoll.fund.address, sender=owner)
+            return f"engine.guardian is {plimsoll.fund.address}, the plan says {GUARDIAN}"
+        case "deployer as guardian":
+            engine.set_guardian(plimsoll.record.deployer, sender=owner)
+            return "engine.guardian is the deployer"
+        case "operator":
+            engine.set_operator(plimsoll.record.deployer, True, sender=owner)
+            return "is an operator of the timelock's"
         case "aggregator":
             plimsoll.markets["BTC"].feed.set_aggregator(plimsoll.token.address)
             return "feed BTC: its aggregator is"
         case "market":
-            oracle.set_feed(9, plimsoll.markets["BTC"].feed.address, 60, 0, 83, sender=OWNER)
-            risk.set_market(9, risk.params(0), sender=OWNER)
-            engine.list_market(9, plimsoll.market_state("BTC").config, 0, sender=OWNER)
+            oracle.set_feed(9, plimsoll.markets["BTC"].feed.address, 60, 0, 83, sender=owner)
+            risk.set_market(9, risk.params(0), sender=owner)
+            engine.list_market(9, plimsoll.market_state("BTC").config, 0, sender=owner)
             return "market 9 is listed, the plan has none of that number"
     raise AssertionError(what)
 
@@ -355,14 +542,18 @@ def _as_owner(plimsoll: Plimsoll, what: str) -> str:
         "feed",
         "reward",
         "owner",
+        "guardian",
+        "deployer as guardian",
+        "operator",
         "aggregator",
         "market",
+        *IN_TIMELOCK,
     ],
 )
 def test_verification_names_what_was_changed(
     backend: EvmBackend, make_plan: Any, plimsoll: Plimsoll, what: str
 ) -> None:
-    told = _as_owner(plimsoll, what)
+    told = _changed(plimsoll, what)
     with pytest.raises(VerifyError, match=re.escape(told)) as caught:
         deploy(backend, make_plan(), plimsoll.record)
     assert len(caught.value.differences) == (2 if what == "globals" else 1)
@@ -437,12 +628,12 @@ def test_live_network(live: Live, make_plan: Any, path: Path) -> None:
 
 def test_live_network_refuses_test_parts(live: Live, make_plan: Any) -> None:
     with pytest.raises(PlanError) as caught:
-        deploy(live, make_plan({"owner": None}))
+        deploy(live, make_plan({"governance": None}))
     assert [problem.split(":")[0] for problem in caught.value.problems] == [
         "token.test",
         "markets.BTC.feed.mock",
         "markets.DOGE.feed.mock",
-        "owner (left out)",
+        "governance (left out)",
     ]
 
 
@@ -468,8 +659,8 @@ def test_live_preflight(
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
-        ({"token": {"address": OWNER}}, "token.address: no contract stands at"),
-        ({"markets.BTC.feed.address": OWNER}, "markets.BTC.feed.address: is no Chainlink feed"),
+        ({"token": {"address": PROPOSER}}, "token.address: no contract stands at"),
+        ({"markets.BTC.feed.address": PROPOSER}, "markets.BTC.feed.address: is no Chainlink feed"),
     ],
 )
 def test_live_addresses(live: Live, make_plan: Any, changes: dict[str, Any], told: str) -> None:
@@ -511,7 +702,17 @@ def test_shanghai(make_plan: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "0x", "0x12", OWNER[2:], OWNER + "0", OWNER[:-1] + "g", OWNER[:-1] + "9", None]
+    "text",
+    [
+        "",
+        "0x",
+        "0x12",
+        PROPOSER[2:],
+        PROPOSER + "0",
+        PROPOSER[:-1] + "g",
+        PROPOSER[:-1] + "9",
+        None,
+    ],
 )
 def test_checked_address_refuses(text: Any) -> None:
     with pytest.raises(ValueError, match=r"no address|typing error"):
@@ -519,5 +720,5 @@ def test_checked_address_refuses(text: Any) -> None:
 
 
 def test_checked_address() -> None:
-    for text in (OWNER, OWNER.lower(), "0x" + OWNER[2:].upper()):
-        assert checked_address(text) == OWNER
+    for text in (PROPOSER, PROPOSER.lower(), "0x" + PROPOSER[2:].upper()):
+        assert checked_address(text) == PROPOSER

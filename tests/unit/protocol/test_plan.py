@@ -111,9 +111,26 @@ WRONG = [
     ("correlations.DOGE", {"BTC": 0.5}, "correlations.DOGE.BTC: stands there twice"),
     ("token.address", "0x" + "11" * 20, "give either address or test"),
     ("token.test.decimals", 1, "token.test.decimals"),
-    ("owner", "0x" + "00" * 20, "the zero address holds nothing"),
-    ("owner", "me", "'me' is no address"),
-    ("owner", "0x70997970C51812dc3A010C7d01b50e0d17dc79C9", "its capital letters do not checksum"),
+    ("governance.guardian", "0x" + "00" * 20, "governance.guardian: the zero address holds"),
+    ("governance.guardian", "me", "governance.guardian: 'me' is no address"),
+    (
+        "governance.steward",
+        "0x70997970C51812dc3A010C7d01b50e0d17dc79C9",
+        "governance.steward: '0x70997970C51812dc3A010C7d01b50e0d17dc79C9' has a typing error: its "
+        "capital letters do not checksum",
+    ),
+    ("governance.delay", 86_399, "delay 86399 is shorter than the day's notice"),
+    ("governance.delay", -1, "governance.delay"),
+    ("governance.delay", 30 * 86_400 + 1, "governance.delay"),
+    ("governance.delay", None, "governance.delay: is missing"),
+    ("governance.proposers", [], "governance.proposers"),
+    ("governance.proposers", ["anyone"], "governance.proposers.0: 'anyone' is no address"),
+    ("governance.proposers", ["0x" + "11" * 20] * 2, "proposers: an address stands there twice"),
+    ("governance.executors", [], "governance.executors"),
+    ("governance.executors", ["0x" + "00" * 20], "governance.executors.0: the zero address holds"),
+    ("governance.executors", ["anyone", "anyone"], "executors: an address stands there twice"),
+    ("governance.admin", "0x" + "11" * 20, "governance.admin: is no field"),
+    ("owner", "0x" + "11" * 20, "owner: is no field"),
     ("risk.kappa", 1.2, "risk.kappa: 1.2 is out of range; choose 1.25 to 10"),
     ("reward.minimum", 60, "minimum 60 is above cap 50"),
     ("reward.interval", 59, "reward.interval"),
@@ -180,7 +197,7 @@ def test_numbers_of_a_file_stay_exact(tmp_path: Path) -> None:
 def test_unquoted_address_stays_text(tmp_path: Path) -> None:
     path = tmp_path / "net.yaml"
     path.write_text(LOCAL.read_text().replace('"0x7099', "0x7099").replace('dc79C8"', "dc79C8"))
-    assert load_plan(path).owner == load_plan(LOCAL).owner
+    assert load_plan(path).governance == load_plan(LOCAL).governance
 
 
 def test_resolved_is_plain_and_equal_for_equal_plans(make_plan: Any) -> None:
@@ -194,4 +211,21 @@ def test_local_only_fields(make_plan: Any) -> None:
         "markets.BTC.feed.mock",
         "markets.DOGE.feed.mock",
     ]
-    assert "owner (left out)" in make_plan({"owner": None}).local_only()
+    assert "governance (left out)" in make_plan({"governance": None}).local_only()
+    assert "governance.test" in make_plan({"governance.test": True}).local_only()
+
+
+def test_mrg_5_delay_of_a_test_network(make_plan: Any) -> None:
+    """A local test network says so to have less than a day's notice."""
+    changes = {"governance.test": True, "governance.delay": 0}
+    governance = make_plan(changes).governance
+    assert governance is not None
+    assert governance.delay == 0
+
+
+def test_governance_resolved(make_plan: Any) -> None:
+    """Left out, nobody has the role; `anyone` is the zero address."""
+    changes = {"governance.guardian": None, "governance.steward": None}
+    found = make_plan(changes).resolved()["governance"]
+    assert found["guardian"] == found["steward"] == found["executors"][0] == "0x" + "00" * 20
+    assert found["delay"] == 86_400
