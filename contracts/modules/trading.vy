@@ -182,13 +182,13 @@ def _quotes(market: uint256, first: uint256, second: uint256) -> uint256[16]:
 @view
 def _book_at_mark(market: uint256, quotes: uint256[16]) -> ledger.Book:
     """
-    @notice The market of a trade, which needs a fresh price.
+    @notice The market of a trade, which needs a price; a DIVERGED one does for who reduces or is liquidated.
     """
     b: ledger.Book = ledger._load_book(market, quotes[market] & MASK_96)
     b.config = ledger.books[market * 4 + 3]
     if b.config == 0:
         refusal._because("trading: market not listed")
-    if not valuation._fresh(quotes[market]):
+    if not valuation._tradable(quotes[market]):
         refusal._because("trading: no fresh price")
     return b
 
@@ -241,6 +241,8 @@ def _fill(order: IMarginEngine.Order, signature: Bytes[65], account: uint256, si
     market: uint256 = convert(order.market, uint256)
     quotes: uint256[16] = self._quotes(market, account, order.account)
     b: ledger.Book = self._book_at_mark(market, quotes)
+    # at a disputed price positions are closed, not opened: DIVERGED and REDUCE_ONLY_FLAG are both 2
+    b.config |= (quotes[market] >> 192) << 248
     self._check_band(b, order.price)
 
     buys: bool = order.size > 0

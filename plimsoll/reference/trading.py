@@ -51,7 +51,7 @@ class Trading(Ledger):
         self.require_control(sender, account)
         require(account != order.account, "maker and taker are one account")
         market = self.require_listed(order.market)
-        mark = self.fresh_price(order.market)
+        mark = self.tradable_price(order.market)
         self.use_order(sender, order, signer, size, mark)
 
         maker, taker = order.account, account
@@ -59,13 +59,14 @@ class Trading(Ledger):
         rules = market.rules
         for who in (maker, taker):
             self.mark(order.market, self.leg(who, order.market), mark)
-        before = {who: self.standing(who) for who in (maker, taker)}
+        before = {who: self.standing(who, order.market) for who in (maker, taker)}
+        closing = not self.is_fresh(order.market)  # as in a market that only reduces
         fees = self.trade_cash(maker, order, change, mark, rules.maker_fee)
         fees += self.trade_cash(taker, order, -change, mark, rules.taker_fee)
         self.share_fees(fees)
         self.move_sizes(order.market, {maker: change, taker: -change}, mark, capped=True)
-        self.check_trader(maker, order.market, before[maker], order.reduce_only)
-        self.check_trader(taker, order.market, before[taker], False)
+        self.check_trader(maker, order.market, before[maker], order.reduce_only or closing)
+        self.check_trader(taker, order.market, before[taker], closing)
         self.end_or_start_afresh(order.market, mark)
 
     # ---- steps -------------------------------------------------------------------------------
@@ -99,13 +100,7 @@ class Trading(Ledger):
         record, leg = self.account(account), self.leg(account, order.market)
         size, price = abs(change), order.price
         if (price > mark and change > 0) or (price < mark and change < 0):
-            loss = ceil_div(size * abs(price - mark), WAD)
-            rules = self.markets[order.market].rules
-            bearable = loss * CONFIG * WAD <= size * mark * rules.penalty_min
-            require(bearable or self.standing(account).all_fresh, "loss while a feed is not fresh")
-            require(loss <= record.cash, "cash does not reach for the loss")
-            record.cash -= loss
-            self.markets[order.market].b += loss
+            self.pay_loss(account, order.market, size, price, mark)
         else:
             leg.pnl += floor_div(size * abs(price - mark), WAD)
 
@@ -116,6 +111,17 @@ class Trading(Ledger):
         record.cash -= fee
         self.pay_arrears(account, order.market)
         return fee
+
+    def pay_loss(self, account: int, market: int, size: int, price: int, mark: int) -> None:
+        """Step 3 for who loses by a price other than the mark."""
+        record, pot = self.account(account), self.markets[market]
+        loss = ceil_div(size * abs(price - mark), WAD)
+        bearable = loss * CONFIG * WAD <= size * mark * pot.rules.penalty_min
+        others = self.standing(account, market).blind - {market}
+        require(bearable or not others, "loss while a feed is not fresh")
+        require(loss <= record.cash, "cash does not reach for the loss")
+        record.cash -= loss
+        pot.b += loss
 
     def share_fees(self, fees: int) -> None:
         """Step 4: what a fill's fees are together goes to the treasury and the fund."""
@@ -150,13 +156,13 @@ class Trading(Ledger):
     ) -> None:
         """Steps 7 and 8 for one account."""
         rules = self.markets[market].rules
-        now = self.standing(account)
+        now = self.standing(account, market)
         x = abs(now.notionals.get(market, 0))
         smaller = reduces(before.sizes.get(market, 0), now.sizes.get(market, 0))
         require(x == 0 or x >= rules.min_notional, "position below the minimum")
         if not smaller:
             require(x <= rules.max_notional, "position above the maximum")
-            require(now.all_fresh, "a feed is not fresh")
+            require(not now.blind - {market}, "another feed is not fresh")
             require(not rules.reduce_only, "market is reduce-only")
             require(not order_reduces_only, "order is reduce-only")
             require(len(self.held(account)) <= MAX_HELD, "too many markets")
