@@ -571,11 +571,15 @@ def _read(config: uint256) -> (uint256, uint256):
         revert_on_failure=False,
     )
     if success and len(response) == 160:
-        round_id: uint256 = extract32(response, 0, output_type=uint256)
+        round_id: uint256 = 0
         # as unsigned, so that a negative answer is above every ceiling
-        answer: uint256 = extract32(response, 32, output_type=uint256)
-        updated_at: uint256 = extract32(response, 96, output_type=uint256)
-        answered_in: uint256 = extract32(response, 128, output_type=uint256)
+        answer: uint256 = 0
+        started_at: uint256 = 0
+        updated_at: uint256 = 0
+        answered_in: uint256 = 0
+        round_id, answer, started_at, updated_at, answered_in = abi_decode(
+            response, (uint256, uint256, uint256, uint256, uint256)
+        )
         ceiling: uint256 = 1 << ((config >> 224) & MASK_8)
         # ids are uint80: anything larger is not a round
         if (

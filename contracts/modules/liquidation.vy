@@ -62,10 +62,11 @@ def _subject(account: uint256, size: uint256, b: ledger.Book, quotes: uint256[16
     s: Subject = empty(Subject)
     s.account = account
     s.wallet = ledger.wallets[account]
-    s.price, s.size, s.pnl = valuation._judge(account, b.market, quotes[b.market])
+    s.size, s.pnl = ledger._value(account, b.market, b.price)
+    s.price = b.price
     judged: int256 = s.pnl
-    if s.price != b.price:
-        s.size, s.pnl = ledger._value(account, b.market, b.price)
+    if quotes[b.market] >> 192 != valuation.FRESH:
+        s.price, judged = valuation._judge(account, b.market, s.size, quotes[b.market])
     held: uint256 = (s.wallet >> 104) & MASK_16
     s.others = valuation._legs(account, held & ~(1 << b.market), quotes)
     if size == 0:
@@ -241,10 +242,9 @@ def _seize(
             refusal._because("liquidation: order on wrong side")
         trading._check_band(b, price)
         side.fee = trading._fee(b, size, price, 216)
-        # the fund's part is not for sale: a loss comes out of what a liquidator would get; none when DIVERGED
-        if loss > to_worker or (
-            s.price != b.price and price != s.price and (price < s.price) == buys
-        ):
+        # the fund's part is not for sale: a loss comes out of what a liquidator would get; where the
+        # reference feed's price is the better one for the account, only a takeover is
+        if loss > to_worker or s.price != b.price:
             refusal._because("liquidation: worse than takeover")
 
     # the account's arrears come before everything else that its cash pays for

@@ -82,22 +82,19 @@ def _tradable(quote: uint256) -> bool:
 
 @internal
 @view
-def _judge(account: uint256, market: uint256, quote: uint256) -> (uint256, int256, int256):
+def _judge(account: uint256, market: uint256, size: int256, quote: uint256) -> (uint256, int256):
     """
-    @notice Value a leg as its account is judged: at the mark or the last good price; when DIVERGED, at that of the two
-            prices which is better for the account.
-    @return That price, size and pnl at it.
+    @notice Value a DIVERGED leg as its account is judged: at that of the two prices which is better for the account.
+    @return That price and the leg's pnl at it.
     """
     price: uint256 = quote & MASK_96
-    size: int256 = 0
+    other: uint256 = (quote >> 96) & MASK_96
+    if (other > price) == (size > 0):
+        price = other
+    same: int256 = 0
     pnl: int256 = 0
-    size, pnl = ledger._value(account, market, price)
-    if quote >> STATUS_SHIFT == DIVERGED:
-        other: uint256 = (quote >> 96) & MASK_96
-        if (other > price) == (size > 0):
-            price = other
-            size, pnl = ledger._value(account, market, price)
-    return price, size, pnl
+    same, pnl = ledger._value(account, market, price)
+    return price, pnl
 
 
 @internal
@@ -114,10 +111,12 @@ def _legs(account: uint256, held: uint256, quotes: uint256[16]) -> Legs:
             break
         if rest & 1 == 1:
             quote: uint256 = quotes[market]
-            price: uint256 = 0
+            price: uint256 = quote & MASK_96
             size: int256 = 0
             pnl: int256 = 0
-            price, size, pnl = self._judge(account, market, quote)
+            size, pnl = ledger._value(account, market, price)
+            if quote >> STATUS_SHIFT == DIVERGED:
+                price, pnl = self._judge(account, market, size, quote)
             if pnl >= 0:
                 legs.gains = unsafe_add(legs.gains, convert(pnl, uint256))
             else:

@@ -132,9 +132,7 @@ class Liquidation(Trading):
         penalty = self.penalty(case, size)
         share = floor_div(penalty * LIQUIDATOR_SHARE, WAD)
         require(loss <= share, "loss above the liquidator's part of the penalty")
-        if case.price != mark:
-            no_worse = (order.price - case.price) * sgn(case.size) >= 0
-            require(no_worse, "price worse than the judged one")
+        require(case.price == mark, "the account is judged at a better price than the mark")
         require(loss <= self.free_cash(account, market), "cash does not reach for the loss")
         record.cash -= loss
         pot.b += loss

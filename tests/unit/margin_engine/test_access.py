@@ -61,7 +61,13 @@ ACCESS: dict[str, dict[str, str]] = {
         "set_correlations": OWNER,
         "transfer_ownership": OWNER,
     },
-    "PriceOracle": {"checkpoint": ANYONE, "set_feed": OWNER, "transfer_ownership": OWNER},
+    "PriceOracle": {
+        "checkpoint": ANYONE,
+        "set_feed": OWNER,
+        "set_reference": OWNER,
+        "set_sequencer": OWNER,
+        "transfer_ownership": OWNER,
+    },
     "InsuranceFund": {
         "deposit": ANYONE,
         "mint": ANYONE,
@@ -119,6 +125,8 @@ def owner_calls(world: World) -> Iterator[tuple[Function, tuple[Any, ...]]]:
         ("RiskModel", "set_globals"): (3 * 10**18, 2 * 10**18),
         ("RiskModel", "set_correlations"): (identity,),
         ("PriceOracle", "set_feed"): (0, world.proxies[0], 60, 0, 78),
+        ("PriceOracle", "set_reference"): (0, world.feeds[1], 60, 10**9),
+        ("PriceOracle", "set_sequencer"): ("0x" + "00" * 20, 0),
     }
     for name, functions in ACCESS.items():
         for function, who in functions.items():
@@ -149,7 +157,7 @@ def test_access_owner_functions_refuse_strangers(world: World) -> None:
                     function(*arguments, sender=world.owner)
             else:
                 function(*arguments, sender=world.owner)
-    assert count == sum(list(each.values()).count(OWNER) for each in ACCESS.values()) == 12
+    assert count == sum(list(each.values()).count(OWNER) for each in ACCESS.values()) == 14
 
 
 def direct(world: World, handle: Handle) -> Iterator[tuple[str, tuple[Any, ...]]]:
