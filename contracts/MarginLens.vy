@@ -25,6 +25,7 @@ TREASURY: constant(uint256) = 2
 WAD: constant(uint256) = 10**18
 MASK_96: constant(uint256) = 2**96 - 1
 FRESH: constant(uint256) = 0
+DIVERGED: constant(uint256) = 2
 TAU: constant(uint256) = 125 * 10**16
 PENALTY_EQUITY_SHARE: constant(uint256) = 8 * 10**17
 LIQUIDATOR_SHARE: constant(uint256) = 5 * 10**17
@@ -66,14 +67,21 @@ struct Subject:
     legs: DynArray[IRiskModel.Leg, MAX_HELD]
     # size, signed
     size: int256
+    # at which it is judged: the mark, or when DIVERGED the price that is better for the account
     price: uint256
+    # a unit's gain against the mark at that price, and the leg's pnl at the mark
+    gain: uint256
+    pnl: int256
+    # whether the leg's own claim can be assigned while a position is left
+    fresh: bool
     # E and MM, with 0 < E < MM
     equity: uint256
     maintenance: uint256
     # penalty rate, WAD
     rate: uint256
-    # free cash, and claims that can be assigned
-    free: uint256
+    # cash, what other legs owe, and claims of theirs that can be assigned
+    cash: uint256
+    owed: uint256
     claims: uint256
     minimum: uint256
 
@@ -242,7 +250,7 @@ def takeover_quote(account: uint256, market: uint256) -> IMarginLens.TakeoverQuo
     s: Subject = self._subject(account, market, h)
     if s.size == 0:
         q.reason = REASON_NO_POSITION
-    elif status != FRESH:
+    elif status != FRESH and status != DIVERGED:
         q.reason = REASON_NOT_FRESH
     elif h.equity >= convert(h.maintenance, int256):
         q.reason = REASON_HEALTHY
@@ -251,6 +259,7 @@ def takeover_quote(account: uint256, market: uint256) -> IMarginLens.TakeoverQuo
     if q.reason != REASON_NONE:
         return q
 
+    q.price = s.price
     s.equity = convert(h.equity, uint256)
     s.maintenance = h.maintenance
     s.minimum = config.min_notional
@@ -269,9 +278,12 @@ def takeover_quote(account: uint256, market: uint256) -> IMarginLens.TakeoverQuo
     bounded: bool = False
     q.penalty, q.maintenance_after, bounded = self._slice(s, q.size)
     wanted: uint256 = q.penalty * LIQUIDATOR_SHARE // WAD
-    q.cash_to_liquidator = min(wanted, s.free)
-    q.to_liquidator = min(wanted, s.free + s.claims)
-    q.to_fund = min(q.penalty - wanted, s.free + s.claims - q.to_liquidator)
+    free: uint256 = 0
+    claims: uint256 = 0
+    free, claims = self._means(s, q.size)
+    q.cash_to_liquidator = min(wanted, free)
+    q.to_liquidator = min(wanted, free + claims)
+    q.to_fund = min(q.penalty - wanted, free + claims - q.to_liquidator)
     q.equity_after = h.equity - convert(q.to_liquidator + q.to_fund, int256)
     return q
 
@@ -283,7 +295,7 @@ def _subject(account: uint256, market: uint256, h: IMarginEngine.Health) -> Subj
     @notice The account's legs as the takeover of one of them sees them; size zero when there is no such leg.
     """
     s: Subject = empty(Subject)
-    s.free = self._positive(h.initial_equity)
+    s.cash = h.cash
     if h.held == 0:
         return s
     quotes: uint256[16] = staticcall ORACLE.quotes(h.held)
@@ -291,16 +303,45 @@ def _subject(account: uint256, market: uint256, h: IMarginEngine.Health) -> Subj
         if (h.held >> m) & 1 == 0:
             continue
         leg: IMarginLens.LegView = self._leg(account, m, quotes[m])
-        if m == market:
-            s.at = len(s.legs)
-            s.size = leg.size
-            s.price = leg.price
+        pnl: int256 = leg.pnl
+        price: uint256 = leg.price
+        if leg.status == DIVERGED and leg.live:
+            other: uint256 = (quotes[m] >> 96) & MASK_96
+            if (other > price) == (leg.size > 0):
+                price = other
+                leg = self._leg(account, m, (quotes[m] & ~MASK_96) | price)
         if leg.size != 0:
+            if m == market:
+                s.at = len(s.legs)
             s.legs.append(IRiskModel.Leg(market=m, notional=leg.notional, crowding=WAD))
         # payable: without a live position, or at a fresh price
-        if leg.pnl > 0 and (not leg.live or leg.status == FRESH):
+        assignable: bool = not leg.live or leg.status == FRESH
+        if m == market:
+            s.size = leg.size
+            s.price = price
+            s.gain = max(price, quotes[m] & MASK_96) - min(price, quotes[m] & MASK_96)
+            s.pnl = pnl
+            s.fresh = assignable
+        elif leg.pnl < 0:
+            s.owed += convert(-leg.pnl, uint256)
+        elif assignable:
             s.claims += convert(leg.pnl, uint256)
     return s
+
+
+@internal
+@pure
+def _means(s: Subject, taken: uint256) -> (uint256, uint256):
+    """
+    @notice Free cash and claims that can be assigned when `taken` goes; at a price better than the mark it earns first.
+    """
+    # rounds down, as in the engine
+    pnl: int256 = s.pnl + convert(taken * s.gain // WAD, int256)
+    owed: uint256 = s.owed + self._positive(-pnl)
+    claims: uint256 = s.claims
+    if s.fresh or taken == convert(abs(s.size), uint256):
+        claims += self._positive(pnl)
+    return s.cash - min(s.cash, owed), claims
 
 
 @internal
@@ -412,7 +453,10 @@ def _test(s: Subject, taken: uint256) -> (bool, bool, bool):
     maintenance: uint256 = 0
     bounded: bool = False
     penalty, maintenance, bounded = self._slice(s, taken)
-    equity: uint256 = s.equity - min(penalty, s.free + s.claims)
+    free: uint256 = 0
+    claims: uint256 = 0
+    free, claims = self._means(s, taken)
+    equity: uint256 = s.equity - min(penalty, free + claims)
     return (
         maintenance == 0 or equity * s.maintenance > s.equity * maintenance,
         equity * WAD <= TAU * maintenance,

@@ -5,14 +5,14 @@
 @license MIT
 @notice Prices of up to 16 markets from Chainlink feeds, with the status of each (docs/SPEC.md, section 5).
         Prices are quote per base in WAD.
-@dev Where the reference feed, DIVERGED and the sequencer feed go: a word a market of its own,
-     `references: uint256[16]` = feed 160 | decimals 8 << 160 | heartbeat 24 << 168 | largest divergence 32 << 192
-     (1e-9), with bit 232 of the market's word in `configs` to say that there is one, so that a market without one
-     never reads it; `_quote` then fills `other` and turns FRESH into DIVERGED. The sequencer feed and its grace are
-     one word more, read once in `quotes`, which turns FRESH into STALE. The quote's word does not change.
+@dev A market's hot word has a bit each for "has a reference feed" and "there is a sequencer feed": a market without
+     them reads neither word. Checkpoints are the samples of the averages, too: each price counts from its checkpoint
+     to the next one, for at most SPAN seconds, so that a late sample alone moves nothing.
 @custom:security Every price of the engine comes from here: a feed that lies moves money. The owner (governance
         behind a delay) chooses the feeds; anyone may store a checkpoint, of a fresh price only. `quotes` never
-        reverts because of a feed: one that reverts, returns too little or nonsense, or has no code is INVALID.
+        reverts because of a feed: one that reverts, returns too little or nonsense, or has no code is INVALID. A
+        reference feed that fails is left out, so that it cannot freeze a market; a sequencer feed that fails is one
+        that is down.
         Out of scope: a feed that burns all gas it is given takes 63/64 of the caller's with it. A caller who sends
         too little gas for a feed does not get it taken for INVALID: what is left then is 1/64 of one read (which is
         about 10,000 cold, less warm) and does not pay for the rest of `quotes`; a feed of more than 100,000 gas
@@ -34,9 +34,19 @@ GAP_STEP: constant(uint256) = 10**3
 CEILING_MAX: constant(uint256) = 89
 HEARTBEAT_MAX: constant(uint256) = 30 * 86_400
 DECIMALS_MAX: constant(uint256) = 18
+GRACE_MAX: constant(uint256) = 86_400
+# 1e-9
+DIVERGENCE_UNIT: constant(uint256) = 10**9
+# a price counts for at most this long after its checkpoint, seconds
+SPAN: constant(uint256) = 900
+# a point of the averages is kept from each of these, seconds
+BUCKET: constant(uint256) = 600
+POINTS: constant(uint256) = 8
+HOUR: constant(uint256) = 3_600
 
 FRESH: constant(uint256) = 0
 STALE: constant(uint256) = 1
+DIVERGED: constant(uint256) = 2
 INVALID: constant(uint256) = 3
 
 # 2**m modulo 19 differs for m = 0 to 15: m stands at bit 5 * (2**m % 19)
@@ -59,19 +69,40 @@ BIT_INDEX: constant(uint256) = (
     | (15 << 5 * 12)
 )
 
+# whether prices stand still: not asked yet, or as a feed of a sequencer says it
+RUNNING: constant(uint256) = 0
+HALTED: constant(uint256) = 1
+UNKNOWN: constant(uint256) = 2
+
+# flags of a market's word
+FLAGS_SHIFT: constant(uint256) = 232
+HAS_REFERENCE: constant(uint256) = 1 << 232
+HAS_SEQUENCER: constant(uint256) = 1 << 233
+
+MASK_3: constant(uint256) = 2**3 - 1
 MASK_8: constant(uint256) = 2**8 - 1
+MASK_16: constant(uint256) = 2**16 - 1
 MASK_24: constant(uint256) = 2**24 - 1
 MASK_32: constant(uint256) = 2**32 - 1
 MASK_96: constant(uint256) = 2**96 - 1
+MASK_104: constant(uint256) = 2**104 - 1
 MASK_160: constant(uint256) = 2**160 - 1
 
 # hot, one word a market; zero: no feed
 #   feed 160 | decimals 8 << 160 | heartbeat 24 << 168 (seconds) | gap 32 << 192 (1e-9) | ceiling 8 << 224 (bits)
-#   | 24 bits free, the first of them for the reference feed
+#   | has a reference 1 << 232 | there is a sequencer 1 << 233
 configs: uint256[16]
-# cold, one word a market: last price that was fresh at a checkpoint 96 (WAD) | time 40 << 96 (seconds)
-#   | 120 bits free, of which 96 for the reference feed's price
+# cold, one word a market: last price that was fresh at a checkpoint 96 (WAD) | time 32 << 96 (seconds)
+#   | seconds that count in the sum, modulo 2**16, << 128 | number of the newest point 3 << 144
+#   | sum of price * seconds, modulo 2**104, << 152
 checkpoints: uint256[16]
+# one word a market with a reference feed: feed 160 | decimals 8 << 160 | heartbeat 24 << 168 (seconds)
+#   | largest divergence 32 << 192 (1e-9)
+references: uint256[16]
+# feed 160 | grace 32 << 160 (seconds); zero: the chain has no sequencer
+sequencer: uint256
+# 8 words a market, a ring: the sum 104 | seconds that count 16 << 104 | time 32 << 120, as a checkpoint left them
+points: uint256[16 * POINTS]
 
 
 @deploy
@@ -90,22 +121,29 @@ def quotes(mask: uint256) -> uint256[16]:
     @notice Quotes of the markets in a mask. Without the lock: it writes nothing and feeds are called statically.
     @param mask Bit m for market m; each needs a feed.
     @return One word at each market's index, zero where the mask has no bit: status << 192 | other << 96 | price,
-            prices in WAD. `other` is the reference feed's price, `price` again without one. STALE: the feed's last
-            answer; INVALID: the checkpoint.
+            prices in WAD. `other` is the reference feed's price when both are fresh, else `price` again. STALE: the
+            feed's last answer, also while the sequencer is down; INVALID: the checkpoint.
     """
     assert mask < 2**16, "oracle: no feed"
     words: uint256[16] = empty(uint256[16])
+    halted: uint256 = UNKNOWN
     rest: uint256 = mask
     for _: uint256 in range(MARKETS):
         if rest == 0:
             break
         lowest: uint256 = rest & unsafe_sub(0, rest)
         rest ^= lowest
-        market: uint256 = (BIT_INDEX >> (5 * (lowest % 19))) & 31
+        market: uint256 = (BIT_INDEX >> unsafe_mul(5, lowest % 19)) & 31
+        config: uint256 = self.configs[market]
         price: uint256 = 0
         status: uint256 = 0
-        price, status = self._quote(market, self.configs[market])
-        words[market] = status << 192 | price << 96 | price
+        price, status = self._read(config)
+        if (config >> FLAGS_SHIFT) | status == FRESH:
+            words[market] = price << 96 | price
+        else:
+            if halted == UNKNOWN and config & HAS_SEQUENCER != 0:
+                halted = self._halted(self.sequencer)
+            words[market] = self._judge(market, config, price, status, halted)
     return words
 
 
@@ -120,6 +158,71 @@ def quote(market: uint256) -> (uint256, uint256):
     """
     assert market < MARKETS, "oracle: no feed"
     return self._quote(market, self.configs[market])
+
+
+@external
+@view
+def reference(market: uint256) -> IPriceOracle.Reference:
+    """
+    @notice Reference feed of a market.
+    @param market 0 to 15, with a feed.
+    @return Units as in the struct; all zero without one.
+    """
+    assert market < MARKETS and self.configs[market] != 0, "oracle: no feed"
+    word: uint256 = self.references[market]
+    return IPriceOracle.Reference(
+        feed=convert(word & MASK_160, address),
+        decimals=(word >> 160) & MASK_8,
+        heartbeat=(word >> 168) & MASK_24,
+        divergence=word >> 192,
+    )
+
+
+@external
+@view
+def sequencer_feed() -> (address, uint256, bool):
+    """
+    @notice Uptime feed of the chain's sequencer.
+    @return The feed, zero without one.
+    @return Grace in seconds.
+    @return Whether prices stand still because of it.
+    """
+    word: uint256 = self.sequencer
+    if word == 0:
+        return empty(address), 0, False
+    return convert(word & MASK_160, address), word >> 160, self._halted(word) == HALTED
+
+
+@external
+@view
+def average(market: uint256) -> IPriceOracle.Average:
+    """
+    @notice Time-weighted price of a market over at least its last hour, from its checkpoints (LIQ-9). A price counts
+            from its checkpoint to the next one, for at most 900 seconds; the time after that is not covered.
+    @dev The sums are kept modulo a power of two: between two points in the ring lie at most 600 + 900 covered seconds
+         and 12,000 in all, so that differences are below 2**14 and 2**103.
+    @param market 0 to 15, with a feed.
+    @return See `Average`. The youngest point at least an hour of covered time back, else the oldest of the 8 there are;
+            the price is zero when no time is covered.
+    """
+    assert market < MARKETS and self.configs[market] != 0, "oracle: no feed"
+    total: uint256 = 0
+    covered: uint256 = 0
+    total, covered = self._sums(market)
+    head: uint256 = (self.checkpoints[market] >> 144) & MASK_3
+    a: IPriceOracle.Average = empty(IPriceOracle.Average)
+    for i: uint256 in range(POINTS):
+        point: uint256 = self.points[market * POINTS + (head + POINTS - i) % POINTS]
+        if point == 0:
+            break
+        a.covered = unsafe_sub(covered, (point >> 104) & MASK_16) & MASK_16
+        a.since = point >> 120
+        if a.covered != 0:
+            # rounds down
+            a.price = (unsafe_sub(total, point & MASK_104) & MASK_104) // a.covered
+        if a.covered >= HOUR:
+            break
+    return a
 
 
 @external
@@ -154,13 +257,14 @@ def last_good(market: uint256) -> IPriceOracle.Checkpoint:
     """
     assert market < MARKETS, "oracle: no feed"
     word: uint256 = self.checkpoints[market]
-    return IPriceOracle.Checkpoint(price=word & MASK_96, time=word >> 96)
+    return IPriceOracle.Checkpoint(price=word & MASK_96, time=(word >> 96) & MASK_32)
 
 
 @external
 def checkpoint(mask: uint256):
     """
-    @notice Store the price of every FRESH feed in a mask, by anyone; the others keep what they have.
+    @notice Store the price of every FRESH feed in a mask, by anyone; the others keep what they have. It is a sample
+            of the market's average.
     @param mask Bit m for market m; each needs a feed.
     """
     assert mask < 2**16, "oracle: no feed"
@@ -194,6 +298,10 @@ def set_feed(market: uint256, feed: address, heartbeat: uint256, gap: uint256, c
     before: uint256 = self.configs[market]
     assert before == 0 or ceiling <= (before >> 224) & MASK_8, "oracle: ceiling may not rise"
 
+    assert (
+        convert(feed, uint256) != self.references[market] & MASK_160
+    ), "oracle: reference is the feed"
+
     found: bool = False
     decimals: uint256 = 0
     found, decimals = self._decimals(feed)
@@ -205,7 +313,10 @@ def set_feed(market: uint256, feed: address, heartbeat: uint256, gap: uint256, c
         | heartbeat << 168
         | (gap // GAP_STEP) << 192
         | ceiling << 224
+        | before & HAS_REFERENCE
     )
+    if self.sequencer != 0:
+        config |= HAS_SEQUENCER
     price: uint256 = 0
     status: uint256 = 0
     price, status = self._quote(market, config)
@@ -217,6 +328,78 @@ def set_feed(market: uint256, feed: address, heartbeat: uint256, gap: uint256, c
         market=market, feed=feed, decimals=decimals, heartbeat=heartbeat, gap=gap, ceiling=ceiling
     )
     self._store(market, price)
+
+
+@external
+def set_reference(market: uint256, feed: address, heartbeat: uint256, divergence: uint256):
+    """
+    @notice Set or remove a market's reference feed, by the owner. It must be fresh, and the market not DIVERGED with
+            it: a reference of something else would freeze the market at once.
+    @param market 0 to 15, with a feed.
+    @param feed Chainlink AggregatorV3 with at most 18 decimals, another one than the market's; zero: none from now on,
+           the rest must be zero then.
+    @param heartbeat Seconds an answer stays fresh, 1 to 30 days.
+    @param divergence Largest difference of the two prices in parts of the smaller one, 1e-9, 1 to 1e9.
+    """
+    ownable._check_owner()
+    assert market < MARKETS, "oracle: market out of range"
+    config: uint256 = self.configs[market]
+    assert config != 0, "oracle: no feed"
+    if feed == empty(address):
+        assert heartbeat == 0 and divergence == 0, "oracle: reference is zero"
+        self.configs[market] = config & ~HAS_REFERENCE
+        self.references[market] = 0
+        log IPriceOracle.ReferenceUpdated(
+            market=market, feed=feed, decimals=0, heartbeat=0, divergence=0
+        )
+        return
+    assert convert(feed, uint256) != config & MASK_160, "oracle: reference is the feed"
+    assert heartbeat >= 1 and heartbeat <= HEARTBEAT_MAX, "oracle: heartbeat out of range"
+    assert divergence >= 1 and divergence <= DIVERGENCE_UNIT, "oracle: divergence out of range"
+    found: bool = False
+    decimals: uint256 = 0
+    found, decimals = self._decimals(feed)
+    assert found, "oracle: reference is not fresh"
+    assert decimals <= DECIMALS_MAX, "oracle: decimals out of range"
+    word: uint256 = (
+        convert(feed, uint256) | decimals << 160 | heartbeat << 168 | divergence << 192
+    )
+    price: uint256 = 0
+    status: uint256 = 0
+    price, status = self._read(self._reference_config(word, config))
+    assert status == FRESH, "oracle: reference is not fresh"
+    self.references[market] = word
+    config |= HAS_REFERENCE
+    self.configs[market] = config
+    price, status = self._quote(market, config)
+    assert status != DIVERGED, "oracle: reference diverges"
+    log IPriceOracle.ReferenceUpdated(
+        market=market, feed=feed, decimals=decimals, heartbeat=heartbeat, divergence=divergence
+    )
+
+
+@external
+def set_sequencer(feed: address, grace: uint256):
+    """
+    @notice Set or remove the uptime feed of the chain's sequencer, by the owner; it must have been up for the grace.
+    @param feed Chainlink L2 uptime feed (answer 0: up since `startedAt`); zero: none from now on, grace zero.
+    @param grace Seconds after the sequencer came back in which every market is still STALE, 1 second to 1 day.
+    """
+    ownable._check_owner()
+    word: uint256 = 0
+    if feed == empty(address):
+        assert grace == 0, "oracle: sequencer is zero"
+    else:
+        assert grace >= 1 and grace <= GRACE_MAX, "oracle: grace out of range"
+        word = convert(feed, uint256) | grace << 160
+        assert self._halted(word) == RUNNING, "oracle: sequencer is not up"
+    self.sequencer = word
+    for market: uint256 in range(MARKETS):
+        config: uint256 = self.configs[market]
+        if config != 0:
+            config &= ~HAS_SEQUENCER
+            self.configs[market] = config if word == 0 else config | HAS_SEQUENCER
+    log IPriceOracle.SequencerUpdated(feed=feed, grace=grace)
 
 
 @internal
@@ -240,10 +423,102 @@ def _feed(market: uint256) -> IPriceOracle.Feed:
 @internal
 def _store(market: uint256, price: uint256):
     """
-    @notice Store a fresh price, WAD, as the market's checkpoint.
+    @notice Store a fresh price, WAD, as the market's checkpoint; the one before has counted until now. The first
+            checkpoint in each BUCKET of time leaves a point, so that 8 points always reach an hour back.
     """
-    self.checkpoints[market] = price | block.timestamp << 96
+    word: uint256 = self.checkpoints[market]
+    total: uint256 = 0
+    covered: uint256 = 0
+    total, covered = self._sums(market)
+    head: uint256 = (word >> 144) & MASK_3
+    if block.timestamp // BUCKET != ((word >> 96) & MASK_32) // BUCKET:
+        head = (head + 1) % POINTS
+        self.points[market * POINTS + head] = total | covered << 104 | block.timestamp << 120
+    self.checkpoints[market] = (
+        price | block.timestamp << 96 | covered << 128 | head << 144 | total << 152
+    )
     log IPriceOracle.CheckpointStored(market=market, price=price)
+
+
+@internal
+@view
+def _sums(market: uint256) -> (uint256, uint256):
+    """
+    @notice Sum of price * seconds modulo 2**104 and the seconds that count modulo 2**16, up to now.
+    """
+    word: uint256 = self.checkpoints[market]
+    if word == 0:
+        return 0, 0
+    counts: uint256 = min(block.timestamp - ((word >> 96) & MASK_32), SPAN)
+    # price <= 2**89: no overflow
+    total: uint256 = ((word >> 152) + (word & MASK_96) * counts) & MASK_104
+    return total, ((word >> 128) + counts) & MASK_16
+
+
+@internal
+@view
+def _halted(word: uint256) -> uint256:
+    """
+    @notice Whether a sequencer is down, came back less than its grace ago, or its feed says nothing that makes sense.
+    @param word As in `sequencer`.
+    """
+    success: bool = False
+    response: Bytes[96] = b""
+    success, response = raw_call(
+        convert(word & MASK_160, address),
+        method_id("latestRoundData()"),
+        max_outsize=96,
+        is_static_call=True,
+        revert_on_failure=False,
+    )
+    if success and len(response) == 96:
+        # 0: up, 1: down, since `startedAt`
+        answer: uint256 = extract32(response, 32, output_type=uint256)
+        since: uint256 = extract32(response, 64, output_type=uint256)
+        if answer == 0 and since != 0 and since <= block.timestamp:
+            if block.timestamp - since >= word >> 160:
+                return RUNNING
+    return HALTED
+
+
+@internal
+@pure
+def _reference_config(word: uint256, config: uint256) -> uint256:
+    """
+    @notice A reference feed as `_read` wants it: the market's ceiling holds for it, too.
+    """
+    return (word & (2**192 - 1)) | (config & (MASK_8 << 224))
+
+
+@internal
+@view
+def _judge(
+    market: uint256, config: uint256, price: uint256, status: uint256, halted: uint256
+) -> uint256:
+    """
+    @notice The quote's word of a market, from what its own feed says.
+    @param halted What the sequencer's feed said, for a market with that flag.
+    """
+    if status == INVALID:
+        stored: uint256 = self.checkpoints[market] & MASK_96
+        return INVALID << 192 | stored << 96 | stored
+    if status == FRESH:
+        if config & HAS_SEQUENCER != 0 and halted == HALTED:
+            return STALE << 192 | price << 96 | price
+        if config & HAS_REFERENCE != 0:
+            word: uint256 = self.references[market]
+            other: uint256 = 0
+            other_status: uint256 = 0
+            other, other_status = self._read(self._reference_config(word, config))
+            # one that says nothing is left out
+            if other_status == FRESH:
+                low: uint256 = min(price, other)
+                result: uint256 = other << 96 | price
+                # prices <= 2**89, divergence < 2**32: no overflow
+                if (max(price, other) - low) * DIVERGENCE_UNIT > (word >> 192) * low:
+                    result |= DIVERGED << 192
+                return result
+    return status << 192 | price << 96 | price
 
 
 @internal
@@ -266,7 +541,23 @@ def _decimals(feed: address) -> (bool, uint256):
 @view
 def _quote(market: uint256, config: uint256) -> (uint256, uint256):
     """
-    @notice Read a feed: price in WAD and status.
+    @notice Price in WAD and status of a market.
+    """
+    price: uint256 = 0
+    status: uint256 = 0
+    price, status = self._read(config)
+    halted: uint256 = UNKNOWN
+    if config & HAS_SEQUENCER != 0:
+        halted = self._halted(self.sequencer)
+    word: uint256 = self._judge(market, config, price, status, halted)
+    return word & MASK_96, word >> 192
+
+
+@internal
+@view
+def _read(config: uint256) -> (uint256, uint256):
+    """
+    @notice Read a feed: price in WAD and status, FRESH, STALE or INVALID; the price of an INVALID one is zero.
     """
     assert config != 0, "oracle: no feed"
     feed: address = convert(config & MASK_160, address)
@@ -280,11 +571,15 @@ def _quote(market: uint256, config: uint256) -> (uint256, uint256):
         revert_on_failure=False,
     )
     if success and len(response) == 160:
-        round_id: uint256 = extract32(response, 0, output_type=uint256)
+        round_id: uint256 = 0
         # as unsigned, so that a negative answer is above every ceiling
-        answer: uint256 = extract32(response, 32, output_type=uint256)
-        updated_at: uint256 = extract32(response, 96, output_type=uint256)
-        answered_in: uint256 = extract32(response, 128, output_type=uint256)
+        answer: uint256 = 0
+        started_at: uint256 = 0
+        updated_at: uint256 = 0
+        answered_in: uint256 = 0
+        round_id, answer, started_at, updated_at, answered_in = abi_decode(
+            response, (uint256, uint256, uint256, uint256, uint256)
+        )
         ceiling: uint256 = 1 << ((config >> 224) & MASK_8)
         # ids are uint80: anything larger is not a round
         if (
@@ -304,4 +599,4 @@ def _quote(market: uint256, config: uint256) -> (uint256, uint256):
                     if unsafe_sub(block.timestamp, updated_at) > (config >> 168) & MASK_24:
                         return price, STALE
                     return price, FRESH
-    return self.checkpoints[market] & MASK_96, INVALID
+    return 0, INVALID

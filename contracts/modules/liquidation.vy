@@ -45,7 +45,10 @@ FUND: constant(uint256) = 1
 struct Subject:
     account: uint256
     wallet: uint256
+    # at the mark
     leg: ledger.Leg
+    # at which it is judged and executed, WAD: the mark, or when DIVERGED the price that is better for the account
+    price: uint256
     # E and MM, quote WAD; E > 0
     equity: uint256
     maintenance: uint256
@@ -88,6 +91,10 @@ def _subject(account: uint256, size: uint256, b: ledger.Book, quotes: uint256[16
     s.account = account
     s.wallet = ledger.wallets[account]
     s.leg = ledger._mark(account, b.market, b.price)
+    s.price = b.price
+    judged: int256 = s.leg.pnl
+    if quotes[b.market] >> 192 != valuation.FRESH:
+        s.price, judged = valuation._judge(account, b.market, s.leg.size, quotes[b.market])
     held: uint256 = (s.wallet >> 104) & MASK_16
     s.others = valuation._legs(account, held & ~(1 << b.market), quotes)
     if size == 0:
@@ -97,10 +104,10 @@ def _subject(account: uint256, size: uint256, b: ledger.Book, quotes: uint256[16
     equity: int256 = (
         convert((s.wallet & MASK_104) + s.others.gains, int256)
         - convert(s.others.losses, int256)
-        + s.leg.pnl
+        + judged
     )
     ignored: uint256 = 0
-    notional: int256 = ledger._notional(s.leg.size, b.price)
+    notional: int256 = ledger._notional(s.leg.size, s.price)
     s.maintenance, ignored = valuation._margin(s.others, b.market, notional, WAD)
     if equity >= convert(s.maintenance, int256):
         refusal._because(refusal.LIQUIDATION_ACCOUNT_IS_HEALTHY)
@@ -133,12 +140,12 @@ def _slice(s: Subject, taken: uint256, b: ledger.Book) -> (uint256, uint256):
     maintenance: uint256 = 0
     ignored: uint256 = 0
     maintenance, ignored = valuation._margin(
-        s.others, b.market, ledger._notional(after, b.price), WAD
+        s.others, b.market, ledger._notional(after, s.price), WAD
     )
     if maintenance >= s.maintenance:
         return 0, maintenance
     # rounds up, against the account ...
-    penalty: uint256 = ledger._ceil_div(taken * b.price * s.rate, WAD * WAD)
+    penalty: uint256 = ledger._ceil_div(taken * s.price * s.rate, WAD * WAD)
     # ... but down where its equity bounds it
     most: uint256 = (
         unsafe_div(s.equity * PENALTY_EQUITY_SHARE, WAD)
@@ -157,7 +164,7 @@ def _check_after(s: Subject, taken: uint256, equity: uint256, maintenance: uint2
     """
     whole: uint256 = convert(abs(s.leg.size), uint256)
     minimum: uint256 = ((b.config >> 96) & MASK_32) * 10**16
-    if taken != whole and ledger._ceil_div(unsafe_mul(whole - taken, b.price), WAD) < minimum:
+    if taken != whole and ledger._ceil_div(unsafe_mul(whole - taken, s.price), WAD) < minimum:
         refusal._because(refusal.LIQUIDATION_LEAVES_TOO_LITTLE)
     if maintenance != 0 and equity * s.maintenance <= s.equity * maintenance:
         refusal._because(refusal.LIQUIDATION_HEALTH_MUST_RISE)
@@ -165,7 +172,7 @@ def _check_after(s: Subject, taken: uint256, equity: uint256, maintenance: uint2
         if taken != whole:
             refusal._because(refusal.LIQUIDATION_SLICE_TOO_LARGE)
         # the whole may go if reaching TAU would leave less than the minimum size ...
-        least: uint256 = ledger._ceil_div(minimum * WAD, b.price)
+        least: uint256 = ledger._ceil_div(minimum * WAD, s.price)
         if whole > least:
             penalty: uint256 = 0
             margin_then: uint256 = 0
@@ -233,7 +240,7 @@ def _seize(
 ):
     """
     @notice Move a slice from an account below its maintenance margin to `target`.
-    @param price The order's price; 0: the mark, and `target` is the liquidator.
+    @param price The order's price; 0: what the account is judged at, and `target` is the liquidator.
     """
     if account == target:
         refusal._because(refusal.LIQUIDATION_SAME_ACCOUNT)
@@ -252,21 +259,25 @@ def _seize(
     to_worker: uint256 = unsafe_div(penalty * LIQUIDATOR_SHARE, WAD)
     loss: uint256 = 0
     gain: uint256 = 0
-    if price != 0:
-        if buys != (s.leg.size > 0):
-            refusal._because(refusal.LIQUIDATION_ORDER_ON_WRONG_SIDE)
-        trading._check_band(b, price)
-        slip: uint256 = size * (max(price, b.price) - min(price, b.price))
+    at: uint256 = s.price if price == 0 else price
+    if at != b.price:
+        # an order's price is bounded below, by the band
+        slip: uint256 = unsafe_mul(size, max(at, b.price) - min(at, b.price))
         # a long sells: it loses below the mark; a short buys: it loses above
-        if (price < b.price) == (s.leg.size > 0):
+        if (at < b.price) == (s.leg.size > 0):
             loss = ledger._ceil_div(slip, WAD)
             side.gain = unsafe_div(slip, WAD)
         else:
             gain = unsafe_div(slip, WAD)
             side.loss = ledger._ceil_div(slip, WAD)
+    if price != 0:
+        if buys != (s.leg.size > 0):
+            refusal._because(refusal.LIQUIDATION_ORDER_ON_WRONG_SIDE)
+        trading._check_band(b, price)
         side.fee = trading._fee(b, size, price, 216)
-        # the fund's part is not for sale: a loss comes out of what a liquidator would get
-        if loss > to_worker:
+        # the fund's part is not for sale: a loss comes out of what a liquidator would get; where the
+        # reference feed's price is the better one for the account, only a takeover is
+        if loss > to_worker or s.price != b.price:
             refusal._because(refusal.LIQUIDATION_WORSE_THAN_TAKEOVER)
 
     # the account's arrears come before everything else that its cash pays for

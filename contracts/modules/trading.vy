@@ -207,13 +207,14 @@ def _quotes(market: uint256, first: uint256, second: uint256) -> uint256[16]:
 @internal
 def _book_at_mark(market: uint256, quotes: uint256[16]) -> ledger.Book:
     """
-    @notice The market of a trade, which needs a fresh price, with the funding of the past minutes paid.
+    @notice The market of a trade, which needs a price, with the funding of the past minutes paid; a DIVERGED one does for who
+            reduces or is liquidated.
     """
     b: ledger.Book = ledger._load_book(market, quotes[market] & MASK_96)
     b.config = ledger.books[market * 4 + 3]
     if b.config == 0:
         refusal._because(refusal.TRADING_MARKET_NOT_LISTED)
-    if not valuation._fresh(quotes[market]):
+    if not valuation._tradable(quotes[market]):
         refusal._because(refusal.TRADING_NO_FRESH_PRICE)
     b = funding._fold(b)
     if b.changed == 1:
@@ -272,6 +273,8 @@ def _fill(order: IMarginEngine.Order, signature: Bytes[65], account: uint256, si
     market: uint256 = convert(order.market, uint256)
     quotes: uint256[16] = self._quotes(market, account, order.account)
     b: ledger.Book = self._book_at_mark(market, quotes)
+    # at a disputed price positions are closed, not opened: DIVERGED and REDUCE_ONLY_FLAG are both 2
+    b.config |= (quotes[market] >> 192) << 248
     self._check_band(b, order.price)
     waits: bool = synchronisation._is_out(b)
     wait: uint256 = b.tail >> 40

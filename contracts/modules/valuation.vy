@@ -22,6 +22,7 @@ MAX_HELD: constant(uint256) = 8
 
 # status of a feed, the high part of a quote's word
 FRESH: constant(uint256) = 0
+DIVERGED: constant(uint256) = 2
 STATUS_SHIFT: constant(uint256) = 192
 
 ORACLE: immutable(IPriceOracle)
@@ -70,10 +71,38 @@ def _fresh(quote: uint256) -> bool:
 
 
 @internal
+@pure
+def _tradable(quote: uint256) -> bool:
+    """
+    @notice Whether a position may be reduced or liquidated: FRESH or DIVERGED.
+    """
+    # of the statuses these two are even
+    return (quote >> STATUS_SHIFT) & 1 == 0
+
+
+@internal
+@view
+def _judge(account: uint256, market: uint256, size: int256, quote: uint256) -> (uint256, int256):
+    """
+    @notice Value a DIVERGED leg as its account is judged: at that of the two prices which is better for the account.
+    @return That price and the leg's pnl at it.
+    """
+    price: uint256 = quote & MASK_96
+    other: uint256 = (quote >> 96) & MASK_96
+    if (other > price) == (size > 0):
+        price = other
+    same: int256 = 0
+    pnl: int256 = 0
+    same, pnl = ledger._value(account, market, price)
+    return price, pnl
+
+
+@internal
 @view
 def _legs(account: uint256, held: uint256, quotes: uint256[16]) -> Legs:
     """
-    @notice Value the legs in `held`; nothing is written. A dead leg stands at its last good price.
+    @notice Value the legs in `held`; nothing is written. A dead leg stands at its last good price, a DIVERGED one at
+            the price that is better for the account.
     """
     legs: Legs = empty(Legs)
     rest: uint256 = held
@@ -86,6 +115,8 @@ def _legs(account: uint256, held: uint256, quotes: uint256[16]) -> Legs:
             size: int256 = 0
             pnl: int256 = 0
             size, pnl = ledger._value(account, market, price)
+            if quote >> STATUS_SHIFT == DIVERGED:
+                price, pnl = self._judge(account, market, size, quote)
             if pnl >= 0:
                 legs.gains = unsafe_add(legs.gains, convert(pnl, uint256))
             else:

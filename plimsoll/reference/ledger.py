@@ -45,7 +45,8 @@ def reduces(old: int, new: int) -> bool:
 
 @dataclass(frozen=True)
 class Standing:
-    """An account marked at the current prices; a dead leg at its last good price (MRG-1)."""
+    """An account marked at the current prices; a dead leg at its last good price (MRG-1), a
+    DIVERGED one at the price that is better for the account."""
 
     equity: int  # WAD
     initial_equity: int  # WAD, without any positive pnl
@@ -53,7 +54,7 @@ class Standing:
     values: dict[int, int]  # WAD, marked pnl of the held legs
     sizes: dict[int, int]  # WAD, of the live legs
     notionals: dict[int, int]  # WAD
-    all_fresh: bool  # every live leg has a FRESH feed
+    blind: frozenset[int]  # markets of live legs that are not FRESH
     margin: Breakdown
 
 
@@ -98,9 +99,16 @@ class Ledger(Oracle):
         k = side.k(price) if live else record.closing[side.sign, leg.epoch]
         return floor_div(abs(leg.basis) * (k - leg.k_snap), leg.a_snap * WAD)
 
-    def value(self, market: int, leg: Leg) -> int:
-        """The leg's pnl marked at the current (or last good) price; nothing is written."""
-        return leg.pnl + self.unmarked(market, leg, self.price(market))
+    def value(self, market: int, leg: Leg, traded: int | None = None) -> int:
+        """The leg's pnl as its account is judged, in the `traded` market at the mark; nothing is
+        written."""
+        return leg.pnl + self.unmarked(market, leg, self.value_price(market, leg, traded))
+
+    def value_price(self, market: int, leg: Leg, traded: int | None = None) -> int:
+        """The price that a leg is valued at."""
+        if market == traded:
+            return self.price(market)
+        return self.judged_price(market, self.live_size(market, leg))
 
     def mark(self, market: int, leg: Leg, price: int) -> None:
         """LED-2: book the unmarked profit and snap the leg at `price` (an ended leg ends).
@@ -262,32 +270,32 @@ class Ledger(Oracle):
 
     # ---- one account -------------------------------------------------------------------------
 
-    def arrears(self, account: int) -> int:
+    def arrears(self, account: int, traded: int | None = None) -> int:
         """R: the sum of -pnl over the legs with a negative marked pnl."""
         legs = self.account(account).legs
-        return sum(max(0, -self.value(m, legs[m])) for m in self.held(account))
+        return sum(max(0, -self.value(m, legs[m], traded)) for m in self.held(account))
 
-    def standing(self, account: int) -> Standing:
-        """The account marked at the current prices."""
+    def standing(self, account: int, traded: int | None = None) -> Standing:
+        """The account as it is judged, its leg in the `traded` market at the mark."""
         record = self.account(account)
         equity = initial = record.cash
         arrears = 0
         values: dict[int, int] = {}
         sizes: dict[int, int] = {}
-        all_fresh = True
+        x: dict[int, int] = {}
         for market in self.held(account):
             leg = record.legs[market]
-            value = self.value(market, leg)
+            value = self.value(market, leg, traded)
             values[market] = value
             equity += value
             initial += min(0, value)
             arrears += max(0, -value)
             if self.is_live(market, leg):
                 sizes[market] = self.live_size(market, leg)
-                all_fresh = all_fresh and self.is_fresh(market)
-        x = {m: notional(size, self.price(m)) for m, size in sizes.items()}
+                x[market] = notional(sizes[market], self.value_price(market, leg, traded))
+        blind = frozenset(m for m in sizes if not self.is_fresh(m))
         margin = self.margin_of(x)
-        return Standing(equity, initial, arrears, values, sizes, x, all_fresh, margin)
+        return Standing(equity, initial, arrears, values, sizes, x, blind, margin)
 
     def margin_of(self, notionals: dict[int, int]) -> Breakdown:
         """The margin of notionals under the current parameters."""
@@ -308,7 +316,7 @@ class Ledger(Oracle):
         """Fill step 5: the leg's arrears in full if cash reaches for all arrears, else nothing."""
         record = self.account(account)
         leg = self.leg(account, market)
-        if leg.pnl < 0 and record.cash >= self.arrears(account):
+        if leg.pnl < 0 and record.cash >= self.arrears(account, market):
             self.pay_leg(account, market, -leg.pnl)
 
     def pay_leg(self, account: int, market: int, paid: int) -> None:
@@ -353,7 +361,7 @@ class Ledger(Oracle):
         if not now.sizes:
             require(wad <= cash - now.arrears, "cash owed or not there")
         else:
-            require(now.all_fresh, "a feed is not fresh")
+            require(not now.blind, "a feed is not fresh")
             require(wad <= cash, "cash not there")
             require(now.initial_equity - wad >= now.margin.im, "below initial margin")
 

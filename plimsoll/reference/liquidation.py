@@ -40,7 +40,7 @@ class Case:
 
     account: int
     market: int
-    mark: int  # WAD
+    price: int  # WAD: the mark, or when DIVERGED the price that is better for the account
     size: int  # WAD, signed live size of the leg
     equity: int  # WAD
     mm: int  # WAD
@@ -56,7 +56,7 @@ class Case:
         """LIQ-2 step 1: the penalty of a slice `q` that leaves the margin `mm`, all in WAD."""
         if mm >= self.mm:
             return 0
-        asked = ceil_div(q * self.mark * self.rate, WAD * WAD)
+        asked = ceil_div(q * self.price * self.rate, WAD * WAD)
         share = floor_div(self.equity * PENALTY_EQUITY_SHARE, WAD)
         return min(asked, floor_div(share * (self.mm - mm), self.mm))
 
@@ -73,7 +73,7 @@ class Liquidation(Trading):
         require(account != liquidator, "accounts are one")
         self.require_unlocked(liquidator)
         pot = self.require_listed(market)
-        mark = self.fresh_price(market)
+        mark = self.tradable_price(market)
         self.fold(market, mark)
         case = self.case(account, market)
         require(0 < size <= abs(case.size), "slice out of range")
@@ -83,21 +83,30 @@ class Liquidation(Trading):
         change = sgn(case.size) * size  # of the liquidator
         leg = self.leg(account, market)
         self.mark(market, leg, mark)
+        if case.price != mark:  # the judged price is better for the account
+            self.gain(leg, floor_div(size * abs(case.price - mark), WAD))
         self.pay_arrears(account, market)
         self.store(leg)
 
         penalty = self.penalty(case, size)
         for_liquidator = floor_div(penalty * LIQUIDATOR_SHARE, WAD)
         for_fund = penalty - for_liquidator
-        cash_liquidator = self.pay_free_cash(account, liquidator, for_liquidator)
-        cash_fund = self.pay_free_cash(account, FUND, for_fund)
+        cash_liquidator = self.pay_free_cash(account, liquidator, for_liquidator, market)
+        cash_fund = self.pay_free_cash(account, FUND, for_fund, market)
         charged = cash_liquidator + cash_fund
-        charged += self.assign_claims(account, liquidator, for_liquidator - cash_liquidator)
-        charged += self.assign_claims(account, FUND, for_fund - cash_fund)
+        whole = size == abs(case.size)
+        charged += self.assign_claims(
+            account, liquidator, for_liquidator - cash_liquidator, gone=market if whole else None
+        )
+        charged += self.assign_claims(
+            account, FUND, for_fund - cash_fund, gone=market if whole else None
+        )
 
         # the liquidator may pay its arrears with what it has just got
         leg = self.leg(liquidator, market)
         self.mark(market, leg, mark)
+        if case.price != mark:
+            self.pay_loss(liquidator, market, size, case.price, mark)
         self.pay_arrears(liquidator, market)
         self.store(leg)
         held_size = leg.basis
@@ -119,7 +128,7 @@ class Liquidation(Trading):
         require(keeper not in (account, maker), "keeper account takes part in the trade")
         self.require_unlocked(maker)
         pot = self.require_listed(market)
-        mark = self.fresh_price(market)
+        mark = self.tradable_price(market)
         self.fold(market, mark)
         case = self.case(account, market)
         require(0 < size <= abs(case.size), "slice out of range")
@@ -132,7 +141,7 @@ class Liquidation(Trading):
         leg, record = self.leg(account, market), self.account(account)
         for who in (maker, account):
             self.mark(market, self.leg(who, market), mark)
-        before = self.standing(maker)
+        before = self.standing(maker, market)
         self.share_fees(self.trade_cash(maker, order, change, mark, pot.rules.maker_fee))
 
         # the account sells if it is long: a lower price than the mark is worse for it
@@ -147,16 +156,18 @@ class Liquidation(Trading):
         penalty = self.penalty(case, size)
         share = floor_div(penalty * LIQUIDATOR_SHARE, WAD)
         require(loss <= share, "loss above the liquidator's part of the penalty")
-        require(loss <= self.free_cash(account), "cash does not reach for the loss")
+        require(case.price == mark, "the account is judged at a better price than the mark")
+        require(loss <= self.free_cash(account, market), "cash does not reach for the loss")
         record.cash -= loss
         pot.b += loss
-        reward = self.reward_due(account, min(share - loss, self.free_cash(account)))
+        reward = self.reward_due(account, min(share - loss, self.free_cash(account, market)))
         if reward > 0:
-            self.pay_free_cash(account, keeper, reward)
+            self.pay_free_cash(account, keeper, reward, market)
             record.rewarded_at = self.time
         for_fund = penalty - loss - reward
-        charged = self.pay_free_cash(account, FUND, for_fund)
-        charged += self.assign_claims(account, FUND, for_fund - charged)
+        charged = self.pay_free_cash(account, FUND, for_fund, market)
+        gone = market if size == abs(case.size) else None
+        charged += self.assign_claims(account, FUND, for_fund - charged, gone=gone)
 
         self.move_sizes(
             market, {maker: change, account: -change}, mark, capped=True, liquidated=account
@@ -268,8 +279,9 @@ class Liquidation(Trading):
         rate = low + floor_div((high - low) * (mm - equity), mm)
         gross = sum(abs(x) for x in now.notionals.values())
         rate = min(rate, floor_div(PENALTY_EQUITY_SHARE * equity, gross))
-        size, mark = now.sizes[market], self.price(market)
-        return Case(account, market, mark, size, equity, mm, now.notionals, rate)
+        size = now.sizes[market]
+        price = self.judged_price(market, size)
+        return Case(account, market, price, size, equity, mm, now.notionals, rate)
 
     def check_call(self, case: Case) -> None:
         """LIQ-1: the cure window is over, or too little is left to wait for it."""
@@ -301,7 +313,7 @@ class Liquidation(Trading):
 
     def mm_with(self, case: Case, size: int) -> int:
         """MM if the leg had the absolute size `size` (WAD)."""
-        x = sgn(case.size) * notional(size, case.mark)
+        x = sgn(case.size) * notional(size, case.price)
         return self.margin_of({**case.notionals, case.market: x}).mm
 
     def penalty(self, case: Case, q: int) -> int:
@@ -313,14 +325,14 @@ class Liquidation(Trading):
         rules = self.markets[case.market].rules
         left = abs(case.size) - q
         mm = self.mm_with(case, left)
-        x = notional(left, case.mark)
+        x = notional(left, case.price)
         require(left == 0 or x >= rules.min_notional, "position below the minimum")
         require(mm == 0 or equity * case.mm > case.equity * mm, "health does not rise")
         if equity * WAD <= TAU * mm:
             return
         require(left == 0, "slice too large")
         # a: even the largest slice that leaves a position stays within TAU
-        most = abs(case.size) - ceil_div(rules.min_notional * WAD, case.mark)
+        most = abs(case.size) - ceil_div(rules.min_notional * WAD, case.price)
         if most <= 0:
             return
         mm_most = self.mm_with(case, abs(case.size) - most)
@@ -337,39 +349,48 @@ class Liquidation(Trading):
 
     def check_liquidator(self, liquidator: int, market: int, smaller: bool) -> None:
         """LIQ-2 step 6."""
-        now = self.standing(liquidator)
+        now = self.standing(liquidator, market)
         require(now.initial_equity >= now.margin.im, "liquidator below initial margin")
         self.account(liquidator).deadline = 0
         require(len(self.held(liquidator)) <= MAX_HELD, "too many markets")
         if not smaller:
             x = abs(now.notionals.get(market, 0))
             require(x <= self.markets[market].rules.max_notional, "position above the maximum")
-            require(now.all_fresh, "a feed is not fresh")
+            require(not now.blind - {market}, "another feed is not fresh")
 
-    def free_cash(self, account: int) -> int:
+    def free_cash(self, account: int, traded: int | None = None) -> int:
         """Cash beyond all arrears, in WAD."""
-        return max(0, self.account(account).cash - self.arrears(account))
+        return max(0, self.account(account).cash - self.arrears(account, traded))
 
-    def pay_free_cash(self, payer: int, receiver: int, amount: int) -> int:
+    def pay_free_cash(
+        self, payer: int, receiver: int, amount: int, traded: int | None = None
+    ) -> int:
         """Pay from free cash as far as it reaches; what was paid is returned."""
-        paid = min(amount, self.free_cash(payer))
+        paid = min(amount, self.free_cash(payer, traded))
         self.account(payer).cash -= paid
         self.account(receiver).cash += paid
         return paid
 
     def assign_claims(
-        self, account: int, receiver: int, amount: int, skip: int | None = None
+        self,
+        account: int,
+        receiver: int,
+        amount: int,
+        skip: int | None = None,
+        gone: int | None = None,
     ) -> int:
         """Move payable claims up to `amount` (WAD), ascending; what was moved is returned.
 
         A leg is marked only if it gives something; its part of the reserve goes with the claim.
+        The leg of the market `gone` has just been taken whole: what is left of it has no size.
         """
         missing = amount
         for market in self.held(account):
             leg = self.leg(account, market)
-            if missing == 0 or market == skip or not self.is_payable(market, leg):
+            payable = market == gone or self.is_payable(market, leg)
+            if missing == 0 or market == skip or not payable:
                 continue
-            if self.value(market, leg) > 0:
+            if self.value(market, leg, gone) > 0:
                 self.mark(market, leg, self.price(market))
                 moved = min(leg.pnl, missing)
                 reserve = self.reserve(leg)
@@ -392,7 +413,7 @@ class Liquidation(Trading):
     def largest_slice(self, account: int, market: int) -> int:
         """The largest slice (WAD) that a takeover may take by LIQ-2 step 5; 0 if there is none."""
         try:
-            self.fresh_price(market)
+            self.tradable_price(market)
             case = self.case(account, market)
         except Refused:
             return 0
@@ -401,7 +422,7 @@ class Liquidation(Trading):
             return whole
         # the margin is convex in the slice: down to its least, then up again
         least = self.least_margin_slice(case)
-        kept = ceil_div(self.markets[market].rules.min_notional * WAD, case.mark)
+        kept = ceil_div(self.markets[market].rules.min_notional * WAD, case.price)
         if self.is_within_tau(case, least):
             found = self.bisect(least, whole - kept, lambda q: self.is_healthier(case, q))
         else:
@@ -411,7 +432,7 @@ class Liquidation(Trading):
     def least_margin_slice(self, case: Case) -> int:
         """The slice (WAD) of those that leave the minimum size after which MM is least."""
         whole = abs(case.size)
-        kept = ceil_div(self.markets[case.market].rules.min_notional * WAD, case.mark)
+        kept = ceil_div(self.markets[case.market].rules.min_notional * WAD, case.price)
         low, high = 0, max(0, whole - kept)
         while high - low > 2:
             third = (high - low) // 3
@@ -453,12 +474,18 @@ class Liquidation(Trading):
 
     def charge_for(self, case: Case, q: int) -> int:
         """The penalty that a takeover of `q` (WAD) would really charge."""
-        legs = self.account(case.account).legs
-        claims = 0
+        record, mark = self.account(case.account), self.price(case.market)
+        gain = floor_div(q * abs(case.price - mark), WAD)
+        claims = arrears = 0
         for market in self.held(case.account):
-            if self.is_payable(market, legs[market]):
-                claims += max(0, self.value(market, legs[market]))
-        return min(self.penalty(case, q), self.free_cash(case.account) + claims)
+            leg = record.legs[market]
+            value = self.value(market, leg, case.market)
+            value += gain if market == case.market else 0
+            arrears += max(0, -value)
+            gone = market == case.market and q == abs(case.size)
+            if gone or self.is_payable(market, leg):
+                claims += max(0, value)
+        return min(self.penalty(case, q), max(0, record.cash - arrears) + claims)
 
     # ---- fund and rewards --------------------------------------------------------------------
 

@@ -134,6 +134,30 @@ class Feed(Record):
     stored: int = 0  # WAD, the checkpoint
     answer: int | None = None  # WAD; None: the call fails
     updated_at: int = 0
+    checkpoints: tuple[tuple[int, int], ...] = ()  # (time, price), oldest first
+
+
+@dataclass(eq=False)
+class Reference(Record):
+    """What a market's feed is compared with (ORC-1)."""
+
+    journal: Journal
+    set: bool = False
+    heartbeat: int = 0  # seconds
+    divergence: int = 0  # 1e-9
+    answer: int | None = None  # WAD; None: the call fails
+    updated_at: int = 0
+
+
+@dataclass(eq=False)
+class Sequencer(Record):
+    """The uptime feed of the chain's sequencer (ORC-1)."""
+
+    journal: Journal
+    set: bool = False
+    grace: int = 0  # seconds
+    answer: int | None = None  # 0: up; None: the call fails
+    since: int = 0
 
 
 @dataclass(eq=False)
@@ -250,6 +274,8 @@ class State(Record):
         self.accounts: dict[int, Account] = {}
         self.markets = [self._market() for _ in range(MARKETS)]
         self.feeds = [Feed(self.journal) for _ in range(MARKETS)]
+        self.references = [Reference(self.journal) for _ in range(MARKETS)]
+        self.sequencer = Sequencer(self.journal)
         self.filled = Table(self.journal)  # order -> size filled
         self.min_salt = Table(self.journal)  # account -> salt
         self.operators = Table(self.journal)  # (owner, operator) -> approved

@@ -57,7 +57,7 @@ class Trading(Ledger):
         self.require_control(sender, account)
         require(account != order.account, "maker and taker are one account")
         market = self.require_listed(order.market)
-        mark = self.fresh_price(order.market)
+        mark = self.tradable_price(order.market)
         self.use_order(sender, order, signer, size, mark)
         self.end_wait(order.market, mark)
         require(not self.is_frozen(order.market), "market is frozen")
@@ -69,13 +69,16 @@ class Trading(Ledger):
         for who in (maker, taker):
             self.require_unlocked(who)
             self.mark(order.market, self.leg(who, order.market), mark)
-        before = {who: self.standing(who) for who in (maker, taker)}
+        before = {who: self.standing(who, order.market) for who in (maker, taker)}
+        closing = not self.is_fresh(order.market)  # as in a market that only reduces
         fees = self.trade_cash(maker, order, change, mark, rules.maker_fee)
         fees += self.trade_cash(taker, order, -change, mark, rules.taker_fee)
         self.share_fees(fees)
         self.move_sizes(order.market, {maker: change, taker: -change}, mark, capped=True)
-        smaller = self.check_trader(maker, order.market, before[maker], order.reduce_only)
-        smaller &= self.check_trader(taker, order.market, before[taker], False)
+        smaller = self.check_trader(
+            maker, order.market, before[maker], order.reduce_only or closing
+        )
+        smaller &= self.check_trader(taker, order.market, before[taker], closing)
         if not smaller:
             self.check_sync(order.market, mark)
         self.move_premium(market, size, order.price, mark, fees, max(oi, market.oi))
@@ -121,13 +124,7 @@ class Trading(Ledger):
         record, leg = self.account(account), self.leg(account, order.market)
         size, price = abs(change), order.price
         if (price > mark and change > 0) or (price < mark and change < 0):
-            loss = ceil_div(size * abs(price - mark), WAD)
-            rules = self.markets[order.market].rules
-            bearable = loss * CONFIG * WAD <= size * mark * rules.penalty_min
-            require(bearable or self.standing(account).all_fresh, "loss while a feed is not fresh")
-            require(loss <= record.cash, "cash does not reach for the loss")
-            record.cash -= loss
-            self.markets[order.market].b += loss
+            self.pay_loss(account, order.market, size, price, mark)
         else:
             self.gain(leg, floor_div(size * abs(price - mark), WAD))
 
@@ -139,6 +136,17 @@ class Trading(Ledger):
         self.pay_arrears(account, order.market)
         self.store(leg)
         return fee
+
+    def pay_loss(self, account: int, market: int, size: int, price: int, mark: int) -> None:
+        """Step 3 for who loses by a price other than the mark."""
+        record, pot = self.account(account), self.markets[market]
+        loss = ceil_div(size * abs(price - mark), WAD)
+        bearable = loss * CONFIG * WAD <= size * mark * pot.rules.penalty_min
+        others = self.standing(account, market).blind - {market}
+        require(bearable or not others, "loss while a feed is not fresh")
+        require(loss <= record.cash, "cash does not reach for the loss")
+        record.cash -= loss
+        pot.b += loss
 
     def share_fees(self, fees: int) -> None:
         """Step 4: what a fill's fees are together goes to the treasury and the fund."""
@@ -175,14 +183,14 @@ class Trading(Ledger):
     ) -> bool:
         """Steps 7 to 9 for one account; whether it reduced is returned."""
         rules = self.markets[market].rules
-        now = self.standing(account)
+        now = self.standing(account, market)
         x = abs(now.notionals.get(market, 0))
         smaller = reduces(before.sizes.get(market, 0), now.sizes.get(market, 0))
         require(x == 0 or x >= rules.min_notional, "position below the minimum")
         if not smaller:
             most = rules.max_notional >> self.markets[market].halvings
             require(x <= most, "position above the maximum")
-            require(now.all_fresh, "a feed is not fresh")
+            require(not now.blind - {market}, "another feed is not fresh")
             stopped = rules.reduce_only or self.markets[market].stopped
             require(not stopped, "market is reduce-only")
             require(not order_reduces_only, "order is reduce-only")

@@ -88,6 +88,13 @@ class Machine(RuleBasedStateMachine):
         """ORC-2, ORC-3."""
         self.scenario.feed(DataChoice(data))
 
+    @rule(data=st.data(), kind=st.integers(0, 2))
+    def dispute(self, data: st.DataObject, kind: int) -> None:
+        """ORC-1, ORC-2: the sequencer, a reference feed, a takeover at its price."""
+        scenario = self.scenario
+        actions = (scenario.outage, scenario.diverge, scenario.disputed_takeover)
+        actions[kind](DataChoice(data))
+
     @rule(data=st.data())
     def pass_time(self, data: st.DataObject) -> None:
         """Blocks, and another base fee."""

@@ -56,6 +56,12 @@ AT_LEAST = {
     "price aimed": 350,
     "price moved": 75,
     "feed broken": 5,
+    "diverged": 20,
+    "references agree": 8,
+    "reference broken": 3,
+    "close, diverged": 1,
+    "takeover, judged by the reference": 8,
+    "sequencer down": 1,
     "feed old": 3,
     "time passed": 30,
 }

@@ -65,7 +65,13 @@ CALLERS: dict[str, dict[str, str]] = {
         "set_correlations": OWNER,
         "transfer_ownership": OWNER,
     },
-    "PriceOracle": {"checkpoint": ANYONE, "set_feed": OWNER, "transfer_ownership": OWNER},
+    "PriceOracle": {
+        "checkpoint": ANYONE,
+        "set_feed": OWNER,
+        "set_reference": OWNER,
+        "set_sequencer": OWNER,
+        "transfer_ownership": OWNER,
+    },
     "InsuranceFund": {
         "deposit": ANYONE,
         "mint": ANYONE,

@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Protocol, TypeVar
 
 from plimsoll.reference import Order
 from plimsoll.reference.numbers import CURE, FUND, TREASURY, VOID, WAD, ceil_div, sgn
+from plimsoll.reference.oracle import DIVERGED, INVALID, STALE
 from tests.utils.twin import Outcome, Twin
 
 T = TypeVar("T")
@@ -60,6 +61,9 @@ class Scenario:
         "move_price": 8,
         "aim_price": 14,
         "feed": 3,
+        "diverge": 4,
+        "disputed_takeover": 4,
+        "outage": 1,
         "pass_time": 4,
         "deposit": 5,
         "withdraw": 5,
@@ -128,7 +132,15 @@ class Scenario:
         for event in outcome.receipt.logs:
             if event.name == "BookEnded":
                 self.done["book ended"] += 1
-            elif event.name == "TakenOver" and event.to_worker == 0:
+            disputed = event.name in ("Filled", "TakenOver") and (
+                self.model.status(event.market) == DIVERGED
+            )
+            if disputed:
+                self.done[f"{name}, diverged"] += 1
+                judged = self.model.judged_price(event.market, -event.size)
+                if event.name == "TakenOver" and judged != self.model.price(event.market):
+                    self.done[f"{name}, judged by the reference"] += 1
+            if event.name == "TakenOver" and event.to_worker == 0:
                 self.done["takeover without a reward"] += 1
             elif event.name == "Resolved":
                 for what in ("covered", "paid", "claims", "charged", "to_shortfall", "reward"):
@@ -359,10 +371,71 @@ class Scenario:
             if kind == 5:
                 self._count("checkpoint", self.twin.checkpoint("stranger", choice.number(0, 7)))
 
+    def diverge(self, choice: Choice) -> None:
+        """A reference feed says something else, fails, or agrees again."""
+        if not self.twin.references:
+            return
+        market = choice.pick(sorted(self.twin.references))
+        kind = choice.number(0, 7)
+        if kind == 0:
+            self.twin.break_reference(market, choice.pick(("old", "negative")))
+            self.done["reference broken"] += 1
+        elif kind < 3:
+            self.twin.diverge(market, 10**9)
+            self.done["reference agrees"] += 1
+        else:
+            limit = self.model.references[market].divergence
+            percent = choice.pick((95, 100, 101, 105, 150, 400, 900))
+            off = limit * percent // 100 + choice.number(-1, 1)
+            # of the smaller price: the feed's or the reference's
+            ratio = choice.pick((10**9 + off, 10**18 // (10**9 + off)))
+            self.twin.diverge(market, ratio)
+            self.done["diverged" if self.model.status(market) == DIVERGED else "differs"] += 1
+
+    def disputed_takeover(self, choice: Choice) -> None:
+        """A weak account, a reference feed that is kinder to it, and a liquidator."""
+        holders = {
+            a: sorted(set(self.model.positions(a)) & set(self.twin.references))
+            for a in self.traders
+        }
+        accounts = [a for a, markets in holders.items() if markets]
+        if not accounts:
+            return
+        account = choice.pick(accounts)
+        market = choice.pick(holders[account])
+        size = self.model.positions(account)[market]
+        if size == 0:
+            return
+        off = self.model.references[market].divergence * choice.pick((101, 110, 150)) // 100
+        self.twin.diverge(market, 10**9 + off if size > 0 else 10**18 // (10**9 + off))
+        now = self.model.standing(account)
+        change = (now.margin.mm * choice.pick((95, 80, 60, 30)) // 100 - now.equity) * WAD // size
+        self._set_price(market, self.model.price(market) + change)
+        liquidator = choice.pick(self.liquidators)
+        q = self._slice(choice, account, market, size)
+        who = self._name(liquidator)
+        self._count("takeover", self.twin.takeover(who, account, market, q, liquidator))
+
+    def agree(self) -> None:
+        """Every reference feed says what the market's own does."""
+        for market, ratio in self.twin.ratios.items():
+            if ratio != 10**9:
+                self.twin.diverge(market, 10**9)
+        self.done["references agree"] += 1
+
+    def outage(self, choice: Choice) -> None:
+        """The sequencer goes down or comes back."""
+        if self.model.sequencer.set:
+            what = choice.pick(("up", "back", "down", "nonsense", "fails"))
+            self.twin.set_uptime(what)
+            self.done[f"sequencer {what}"] += 1
+
     def refresh(self) -> None:
         """Every feed answers again, what it did before."""
+        if not self.model.is_up():
+            self.twin.set_uptime("up")
         for market in range(self.twin.count):
-            if not self.model.is_fresh(market):
+            if not self.model.is_tradable(market):
                 self._set_price(market, self.model.price(market))
         self.done["feeds fresh"] += 1
 
@@ -740,10 +813,11 @@ def walk(
             scenario.twin.restart()
             scenario.begin()
         scenario.step(choice, kinds)
-        if not all(scenario.model.is_fresh(m) for m in range(scenario.twin.count)) and (
-            random.random() < 0.15
-        ):
+        statuses = {scenario.model.status(m) for m in range(scenario.twin.count)}
+        if statuses & {STALE, INVALID} and random.random() < 0.15:
             scenario.refresh()
+        if DIVERGED in statuses and random.random() < 0.05:
+            scenario.agree()
         if number % look == look - 1:
             scenario.twin.check_everything()
         if watch is not None:

@@ -63,6 +63,7 @@ class Listing:
     heartbeat: int = 3_600
     ceiling: int = 80
     allowance: int = 10_000 * WAD
+    divergence: int = 0  # 1e-9, of a reference feed of 18 decimals; 0: the market has none
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,7 @@ class World:
     decimals: int = 6
     fund: int = 1_000_000  # whole quote that the backer brings
     wealth: int = 20_000  # whole quote that a trader of a scenario begins with
+    grace: int = 0  # seconds, of a sequencer feed; 0: there is none
 
 
 @dataclass
@@ -190,6 +192,13 @@ class Twin:
         self._tell_time()
         for market, listing in enumerate(world.listings):
             self.model.set_answer(market, self._on_grid(market, listing.price), chain.timestamp)
+        self.references = {
+            market: create("MockAggregator", 18, 1)
+            for market, listing in enumerate(world.listings)
+            if listing.divergence
+        }
+        self.ratios = dict.fromkeys(self.references, 10**9)
+        self.uptime = create("MockAggregator", 0, 0)
         self.actor("backer")
         self.set_globals(world.z, world.kappa)
         self.set_fund()
@@ -198,9 +207,15 @@ class Twin:
             self.set_correlations(world.matrix)
         for market, listing in enumerate(world.listings):
             self.set_feed(market, listing.heartbeat, listing.risk.g, listing.ceiling)
+            if listing.divergence:
+                self.diverge(market, 10**9)
+                self.set_reference(market, listing.heartbeat, listing.divergence)
             self.set_risk(market, listing.risk)
             self.list_market(market, listing.config, listing.allowance)
         self.set_reward(world.reward)
+        if world.grace:
+            self.set_uptime("up")
+            self.set_sequencer(world.grace)
         refused = [name for name in self.calls if name.endswith("refused")]
         if refused:
             raise ValueError(f"the world cannot be set up: {refused}")
@@ -216,12 +231,13 @@ class Twin:
             list(self.holders),
             dict(self._wallets),
             dict(self._markets),
+            dict(self.ratios),
         )
 
     def restart(self) -> None:
         """Go back to the state after the set-up; counters go on."""
         snapshot, self.model, self._actors, self.follower, *kept = self._base
-        self.accounts, self.holders, self._wallets, self._markets = kept
+        self.accounts, self.holders, self._wallets, self._markets, self.ratios = kept
         self.chain.revert(snapshot)
         self._closing.clear()
         self._digests.clear()
@@ -303,6 +319,47 @@ class Twin:
         if age:
             feed.set_updated_at(time)
         self.model.set_answer(market, self._on_grid(market, price), time)
+        if market in self.references:
+            self._answer_reference(market, self._on_grid(market, price))
+
+    def diverge(self, market: int, ratio: int) -> None:
+        """The reference feed answers `ratio` (1e-9) times what the feed does, from now on."""
+        self.trace.append(("diverge", (market, ratio)))
+        self.ratios[market] = ratio
+        answer = self.model.feeds[market].answer
+        self._answer_reference(market, answer if answer is not None and answer > 0 else 0)
+
+    def _answer_reference(self, market: int, price: int) -> None:
+        answer = price * self.ratios[market] // 10**9
+        self.references[market].set_answer(answer)
+        self.model.set_reference_answer(market, answer, self.chain.timestamp)
+
+    def break_reference(self, market: int, how: str) -> None:
+        """The reference feed is of no use, until the next price: it reverts or is old."""
+        self.trace.append(("break_reference", (market, how)))
+        feed, now = self.references[market], self.chain.timestamp
+        if how == "old":
+            then = now - self.world.listings[market].heartbeat - 1
+            feed.set_updated_at(then)
+            self.model.set_reference_answer(market, self.model.references[market].answer, then)
+        else:
+            feed.set_answer(-1)
+            self.model.set_reference_answer(market, None, now)
+
+    def set_uptime(self, what: str) -> None:
+        """What the sequencer's feed says: it is up, has been back for a second, is down, fails."""
+        self.trace.append(("set_uptime", (what,)))
+        now = self.chain.timestamp
+        answer, since = {
+            "up": (0, now - 100_000),
+            "back": (0, now - 1),
+            "down": (1, now - 100_000),
+            "nonsense": (0, now + 1),
+            "fails": (0, now - 100_000),
+        }[what]
+        self.uptime.set_mode(1 if what == "fails" else 0)
+        self.uptime.set_round(1, answer, since, 1)
+        self.model.set_sequencer_answer(None if what == "fails" else answer, since)
 
     def break_feed(self, market: int, how: str) -> None:
         """The feed is of no use: it reverts, answers too little, nothing, below zero, in an
@@ -343,6 +400,28 @@ class Twin:
             (market, heartbeat, gap, ceiling),
             lambda: self.oracle.set_feed(market, feed, heartbeat, gap, ceiling, sender=self.owner),
             lambda: self.model.set_feed(self.owner_address, market, heartbeat, gap, ceiling),
+        )
+
+    def set_reference(self, market: int, heartbeat: int, divergence: int) -> Outcome:
+        """Give a market a reference feed; all zero takes it away."""
+        feed = self.references[market].address if heartbeat else "0x" + "00" * 20
+        return self._do(
+            "set_reference",
+            (market, heartbeat, divergence),
+            lambda: self.oracle.set_reference(
+                market, feed, heartbeat, divergence, sender=self.owner
+            ),
+            lambda: self.model.set_reference(self.owner_address, market, heartbeat, divergence),
+        )
+
+    def set_sequencer(self, grace: int) -> Outcome:
+        """Name the sequencer's feed; zero takes it away."""
+        feed = self.uptime.address if grace else "0x" + "00" * 20
+        return self._do(
+            "set_sequencer",
+            (grace,),
+            lambda: self.oracle.set_sequencer(feed, grace, sender=self.owner),
+            lambda: self.model.set_sequencer(self.owner_address, grace),
         )
 
     def set_risk(self, market: int, risk: Risk) -> Outcome:
@@ -755,7 +834,7 @@ class Twin:
         """Compare with nothing kept from before, and the views that no step looks at."""
         self._wallets.clear()
         self._markets.clear()
-        wrong = self.compare() + self._shares()
+        wrong = self.compare() + self._shares() + self._quotes()
         for account in self.accounts:
             wrong += self._health(account)
         wrong += [f"model: {text}" for text in self.model.identities()]
@@ -959,11 +1038,28 @@ class Twin:
             if here != there
         ]
 
+    def _quotes(self) -> list[str]:
+        """Prices, statuses and averages."""
+        words = self.oracle.quotes((1 << self.count) - 1)
+        wrong = []
+        for market in range(self.count):
+            status = self.model.status(market)
+            other = self.model.reference_price(market) if status in (0, 2) else None
+            price = self.model.price(market)
+            word = status << 192 | (price if other is None else other) << 96 | price
+            if words[market] != word:
+                wrong.append(f"quote {market} is {words[market]:x}, model {word:x}")
+            average = self.model.average(market)
+            told = tuple(self.oracle.average(market))
+            if told != (average.price, average.covered, average.since):
+                wrong.append(f"average {market} is {told}, model {average}")
+        return wrong
+
     def _health(self, account: int) -> list[str]:
         if account == TREASURY:
             return []
         here, now = self.engine.health(account), self.model.standing(account)
-        blind = sum(1 << m for m in now.sizes if not self.model.is_fresh(m))
+        blind = sum(1 << m for m in now.blind)
         pairs = {
             "equity": (here.equity, now.equity),
             "initial equity": (here.initial_equity, now.initial_equity),

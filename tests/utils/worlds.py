@@ -37,14 +37,16 @@ def correlations(rho: int, count: int) -> Matrix:
 
 
 def three_markets(decimals: int = 6) -> World:
-    """Three correlated markets of very different prices, with a fund that crashes can exhaust."""
-    first = Listing(30_000 * WAD, RISK, CONFIG, allowance=20_000 * WAD)
+    """Three correlated markets of very different prices, two of them with a reference feed, with a
+    fund that crashes can exhaust, behind a sequencer."""
+    first = Listing(30_000 * WAD, RISK, CONFIG, allowance=20_000 * WAD, divergence=2 * 10**7)
     second = Listing(
         17 * WAD + 123_456_789,
         replace(RISK, sigma=5 * 10**10, f=6 * 10**10, c=3 * 10**6, g=3 * 10**10),
         replace(CONFIG, oi_cap=30_000 * WAD, min_notional=20 * WAD, maker_fee=0),
         decimals=18,
         allowance=5_000 * WAD,
+        divergence=10**8,
     )
     third = Listing(
         WAD // 13,
@@ -53,7 +55,13 @@ def three_markets(decimals: int = 6) -> World:
         ceiling=70,
         allowance=2_000 * WAD,
     )
-    return World((first, second, third), correlations(7_000, 3), decimals=decimals, fund=50_000)
+    return World(
+        (first, second, third),
+        correlations(7_000, 3),
+        decimals=decimals,
+        fund=50_000,
+        grace=1_800,
+    )
 
 
 def extremes(decimals: int = 18) -> World:

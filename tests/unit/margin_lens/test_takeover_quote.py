@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from plimsoll.evm import Revert
+from plimsoll.evm import Revert, load
 
 WAD = 10**18
 ALLOWED, NOT_LISTED, NO_POSITION, NOT_FRESH, HEALTHY, BANKRUPT, NO_SLICE = range(7)
@@ -261,3 +261,58 @@ def test_takeover_quote_gas(world, trader, taker):
     assert receipt.value.reason == ALLOWED
     # 0.9 M when this was written
     assert receipt.gas_used < 2_000_000
+
+
+def dispute(world, market: int, percent: float) -> int:
+    """Another feed says `percent` more than the market's own; its price (WAD)."""
+    answer = world.feeds[market].answer()
+    feed = world.chain.deploy(load("MockAggregator"), 8, answer)
+    world.oracle.set_reference(market, feed, 3_600, 10**6)
+    feed.set_answer(round(answer * (1 + percent / 100)))
+    return feed.answer() * 10**10
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_takeover_quote_disputed(world, trader, liquidator, taker, seed):
+    """ORC-2: judged and executed at the better price; the liquidator pays the difference."""
+    draw = random.Random(seed)
+    configure(world, draw.choice([10, 1_500]), 500, 1_500)
+    account = world.open_account(trader, seed, draw.choice([1_000, 3_000, 10_000]))
+    while not world.engine.health(account).gross:
+        sign = draw.choice([1, -1])
+        for market in draw.sample(range(4), draw.randint(1, 3)):
+            with contextlib.suppress(Revert):  # below initial margin: one leg less
+                world.trade(trader, account, market, sign * draw.randint(1, 40) * WAD)
+    sink(world, account, draw)
+    others = {}
+    for market in draw.sample(range(4), draw.randint(1, 4)):
+        others[market] = dispute(world, market, draw.choice([-2, -0.5, 0.5, 0.2]))
+    if world.engine.health(account).equity >= world.engine.health(account).maintenance:
+        quote = world.lens.takeover_quote(account, 0)
+        assert quote.reason in (HEALTHY, NO_POSITION)
+        assert not world.lens.accounts([account])[0].band >= 2
+    for market in range(4):
+        size = world.engine.position(account, market).size
+        mark, _ = world.oracle.quote(market)
+        quote = world.lens.takeover_quote(account, market)
+        if quote.reason != ALLOWED:
+            for slice_ in (
+                [abs(size), *(draw.randint(1, abs(size)) for _ in range(6))] if size else []
+            ):
+                assert world.allowed(account, market, slice_, liquidator, taker)
+            continue
+        prices = (mark, others.get(market, mark))
+        assert quote.price == (max(prices) if size > 0 else min(prices))
+        check_largest(world, quote, account, market, liquidator, taker, draw)
+        with world.chain.anchor():
+            cash = world.engine.wallet(taker)[0]
+            event = world.engine.takeover(
+                account, market, quote.size, taker, sender=liquidator
+            ).event("TakenOver")
+            assert (event.to_worker, event.to_fund) == (quote.to_liquidator, quote.to_fund)
+            lost = -(-quote.size * abs(quote.price - mark) // WAD)
+            assert world.engine.wallet(taker)[0] == cash + quote.cash_to_liquidator - lost
+            health = world.engine.health(account)
+            # marked at one price and judged at another: a wei for each rounding
+            assert abs(health.equity - quote.equity_after) <= 3
+            assert health.maintenance == quote.maintenance_after

@@ -41,8 +41,9 @@ def test_set_feed_packs_one_hot_and_one_cold_word(
         int(listed.proxy.address, 16) | 8 << 160 | 3_600 << 168 | 10**7 << 192 | 80 << 224
     )
     assert chain.storage(oracle, layout["checkpoints"]["slot"] + 3) == (
-        50_000 * WAD | chain.timestamp << 96
+        50_000 * WAD | chain.timestamp << 96 | 1 << 144
     )
+    assert chain.storage(oracle, layout["points"]["slot"] + 3 * 8 + 1) == chain.timestamp << 120
 
 
 def test_set_feed_stores_the_first_checkpoint(chain: Chain, oracle: Handle, listed: Any) -> None:
