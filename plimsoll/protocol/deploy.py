@@ -222,7 +222,12 @@ class Deployment:
         yield Step(
             "fund",
             "InsuranceFund",
-            lambda: (self._address("engine"), plan.fund.name, plan.fund.symbol),
+            lambda: (
+                self._address("engine"),
+                plan.fund.name,
+                plan.fund.symbol,
+                plan.fund.notice,
+            ),
         )
         yield Step("lens", "MarginLens", lambda: (self._address("engine"),))
         for name, market in plan.markets.items():
@@ -481,7 +486,7 @@ class Deployment:
 def differences_of(plimsoll: Plimsoll, plan: Plan, *, owner: str) -> list[str]:
     """Read everything back and return one line for each thing that is not as planned."""
     return [
-        *_wrong_code(plimsoll),
+        *_wrong_code(plimsoll, plan),
         *_wrong_wiring(plimsoll, plan),
         *_wrong_markets(plimsoll, plan),
         *_wrong_correlations(plimsoll.risk, plan),
@@ -502,7 +507,7 @@ def verify(plimsoll: Plimsoll, plan: Plan) -> None:
         raise VerifyError(differences)
 
 
-def _wrong_code(plimsoll: Plimsoll) -> Iterator[str]:
+def _wrong_code(plimsoll: Plimsoll, plan: Plan) -> Iterator[str]:
     backend, record = plimsoll.backend, plimsoll.record
     addresses = {key: int(kept.address, 16) for key, kept in record.contracts.items()}
     token = int(plimsoll.token.address, 16)
@@ -516,7 +521,12 @@ def _wrong_code(plimsoll: Plimsoll) -> Iterator[str]:
             "ADMIN": addresses["admin"],
         },
         "admin": {**core, "custody.TOKEN": token, "custody.SCALE": plimsoll.scale},
-        "fund": {"ENGINE": addresses["engine"], "TOKEN": token, "SCALE": plimsoll.scale},
+        "fund": {
+            "ENGINE": addresses["engine"],
+            "TOKEN": token,
+            "SCALE": plimsoll.scale,
+            "NOTICE": plan.fund.notice,
+        },
         "lens": {
             "ENGINE": addresses["engine"],
             "ORACLE": addresses["oracle"],

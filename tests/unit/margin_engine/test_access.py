@@ -27,6 +27,7 @@ LIQUIDATOR = "owner or operator of the liquidator's account"
 MAKER = "owner or operator of the maker's account"
 HOLDER = "the account's owner; treasury: the engine's owner; fund: its contract"
 SIGNED = "anyone, with the maker's signature"
+REQUESTER = "the holder whose request it is"
 SHARES = "anyone, with the holder's shares, allowance or signature"
 
 #: contract -> state-changing function -> who may call it
@@ -67,6 +68,8 @@ ACCESS: dict[str, dict[str, str]] = {
         "mint": ANYONE,
         "withdraw": SHARES,
         "redeem": SHARES,
+        "request_redeem": SHARES,
+        "cancel_request": REQUESTER,
         "transfer": SHARES,
         "transferFrom": SHARES,
         "approve": ANYONE,
