@@ -394,7 +394,9 @@ def request_redeem(shares: uint256, owner: address) -> uint256:
     opens = block.timestamp + NOTICE
     self._move(owner, self, shares)
     self._set_request(owner, shares, opens)
-    log IInsuranceFund.RedeemRequested(owner=owner, sender=msg.sender, shares=shares, opens_at=opens)
+    log IInsuranceFund.RedeemRequested(
+        owner=owner, sender=msg.sender, shares=shares, opens_at=opens
+    )
     return opens
 
 
@@ -685,9 +687,7 @@ def _enter(w: Worth, assets: uint256, shares: uint256, receiver: address):
 
 
 @internal
-def _leave(
-    assets: uint256, shares: uint256, receiver: address, owner: address, locked: uint256
-):
+def _leave(assets: uint256, shares: uint256, receiver: address, owner: address, locked: uint256):
     """
     @notice Burn shares of the `locked` ones, then let the engine send the tokens.
     """

@@ -118,6 +118,8 @@ class Scenario:
         for event in outcome.receipt.logs:
             if event.name == "BookEnded":
                 self.done["book ended"] += 1
+            elif event.name == "SeriesStarted":
+                self.done["fund: new series"] += 1
             elif event.name == "TakenOver" and event.to_worker == 0:
                 self.done["takeover without a reward"] += 1
             elif event.name == "Resolved":
@@ -460,12 +462,16 @@ class Scenario:
         who = choice.pick(("backer", "backer", "second backer"))
         address = self.twin.actor(who).address
         shares, opens, closes = self.model.redeem_request(address)
-        kind = choice.number(0, 9)
-        if kind >= 7:
-            self._request(choice, who, address)
-            return
-        if 3 < kind and shares and self.model.time < opens and choice.number(0, 3):
-            self._wait_until(choice.pick((opens - 1, opens, opens, opens, closes - 1, closes)))
+        kind = choice.number(0, 7)
+        if kind > 3:
+            if (shares == 0 or self.model.time >= closes) and choice.number(0, 9):
+                self._request(choice, who, address)
+                shares, opens, closes = self.model.redeem_request(address)
+            elif choice.number(0, 9) == 0:
+                self._count("fund cancel", self.twin.fund_cancel(who))
+            if shares and self.model.time < opens and choice.number(0, 4):
+                times = (opens, opens, opens, opens + 7, opens - 1, closes - 1, closes)
+                self._wait_until(choice.pick(times))
         if kind < 3:
             amount = choice.pick((0, 1, self.wealth // 4, self.wealth))
             self._count("fund deposit", self.twin.fund_deposit(who, amount, who))
@@ -484,10 +490,7 @@ class Scenario:
             self._count("fund withdraw", self.twin.fund_withdraw(who, amount, "receiver"))
 
     def _request(self, choice: Choice, who: str, address: str) -> None:
-        """A holder asks to redeem, or thinks better of it."""
-        if choice.number(0, 9) < 2:
-            self._count("fund cancel", self.twin.fund_cancel(who))
-            return
+        """A holder asks to redeem."""
         shares = self.model.shares.get(int(address, 16), 0)
         amount = choice.pick((shares // 3, shares // 3, shares // 9, shares, shares + 1))
         self._count("fund request", self.twin.fund_request(who, amount))
@@ -555,7 +558,7 @@ def walk(
     compared anew, with nothing kept."""
     random = Random(seed)
     choice = RandomChoice(random)
-    kinds = [kind for kind, weight in Scenario.WEIGHTS.items() for _ in range(weight)]
+    kinds = [kind for kind, weight in scenario.WEIGHTS.items() for _ in range(weight)]
     for number in range(steps):
         if number % episode == 0:
             scenario.twin.restart()

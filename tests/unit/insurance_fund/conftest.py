@@ -109,7 +109,9 @@ class World:
 
     def new_fund(self, engine: Handle) -> Handle:
         """A fund over an engine that does not know it yet."""
-        return self.chain.deploy(self.load("InsuranceFund"), engine, "Plimsoll fund", "pFUND", NOTICE)
+        return self.chain.deploy(
+            self.load("InsuranceFund"), engine, "Plimsoll fund", "pFUND", NOTICE
+        )
 
     def actor(self, name: str, quote: int = 0) -> Account:
         """An actor with tokens that the engine and the fund may take."""
@@ -173,6 +175,20 @@ class World:
         self.price(0, to)
         resolved = self.engine.resolve(trader, 0, keeper).event("Resolved")
         return int(resolved.paid)
+
+    def assign_claims(self) -> int:
+        """A bankrupt account's profit of 300 in market 1 goes to the fund for arrears in market 0.
+
+        Returns who has to pay it.
+        """
+        trader = self.open_account("trader", 1_000)
+        counterparty = self.open_account("counterparty", 1_000_000)
+        self.trade("trader", "counterparty", 0, 2 * WAD)
+        self.trade("trader", "counterparty", 1, WAD)
+        self.price(0, 900)
+        self.price(1, 2_300)
+        self.engine.resolve(trader, 0, account_id(self.actor("keeper")))
+        return counterparty
 
 
 @pytest.fixture

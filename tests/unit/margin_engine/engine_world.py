@@ -231,7 +231,9 @@ class World:
         self.oracle = chain.deploy(self.load("PriceOracle"), sender=self.owner)
         self.risk = chain.deploy(self.load("RiskModel"), Z, KAPPA, sender=self.owner)
         self.engine = self.new_engine()
-        self.fund = chain.deploy(self.load("InsuranceFund"), self.engine, "Plimsoll fund", "pFUND", NOTICE)
+        self.fund = chain.deploy(
+            self.load("InsuranceFund"), self.engine, "Plimsoll fund", "pFUND", NOTICE
+        )
         self.engine.set_fund(self.fund, sender=self.owner)
         self.engine.set_reward(REWARD, sender=self.owner)
         self.feeds: list[Handle] = []

@@ -39,7 +39,9 @@ class World:
         self.oracle = chain.deploy(load("PriceOracle"))
         self.risk = chain.deploy(load("RiskModel"), 3 * WAD, 3 * WAD // 2)
         self.engine = self.new_engine()
-        self.fund = chain.deploy(load("InsuranceFund"), self.engine, "Plimsoll fund", "pFUND", NOTICE)
+        self.fund = chain.deploy(
+            load("InsuranceFund"), self.engine, "Plimsoll fund", "pFUND", NOTICE
+        )
         self.engine.set_fund(self.fund)
         self.lens = chain.deploy(load("MarginLens"), self.engine)
         self.feeds: list[Handle] = []
