@@ -226,3 +226,21 @@ def test_wipe_out_then_new_money_is_not_the_old_holders(world, backer):
     # nor can they be blown up: the supply is bounded by the worth
     books = world.books()
     assert books.supply + VIRTUAL <= 10**6 * (books.cash + VIRTUAL)
+
+
+def test_request_for_somebody_else_cannot_hold_the_rest_up(funded, backer):
+    """A broker with an allowance of 3 wei asks for one of them; the holder ends that for good."""
+    broker, fund = funded.chain.account("broker"), funded.fund
+    fund.approve(broker, 3, sender=backer)
+    fund.request_redeem(1, backer, sender=broker)
+    with pytest.raises(Revert) as failure:
+        fund.request_redeem(WAD, backer, sender=backer)
+    assert failure.value.reason == "fund: request is open"
+    fund.approve(broker, 0, sender=backer)
+    fund.cancel_request(sender=backer)
+    fund.request_redeem(100_000 * WAD, backer, sender=backer)
+    with pytest.raises(Revert) as failure:
+        fund.request_redeem(1, backer, sender=broker)
+    assert failure.value.reason == "erc20: insufficient allowance"
+    funded.wait(7 * DAY)
+    fund.redeem(100_000 * WAD, backer, backer, sender=backer)
