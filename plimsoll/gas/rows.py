@@ -257,9 +257,17 @@ def _fund_deposit(s: Stage) -> Call:
     return s.call(s.plimsoll.fund, "deposit", 500 * UNITS, s.backer.address, sender=s.backer)
 
 
-@_row("fund_redeem", "fund: redeem a part of the shares")
-def _fund_redeem(s: Stage) -> Call:
+@_row("fund_request", "fund: ask to redeem a part of the shares")
+def _fund_request(s: Stage) -> Call:
     _backed(s)
+    who = s.backer.address
+    return s.call(s.plimsoll.fund, "request_redeem", wad(800), who, sender=s.backer)
+
+
+@_row("fund_redeem", "fund: redeem a part of a request")
+def _fund_redeem(s: Stage) -> Call:
+    _fund_request(s).send()
+    s.backend.advance(s.plan.fund.notice)
     who = s.backer.address
     return s.call(s.plimsoll.fund, "redeem", wad(500), who, who, sender=s.backer)
 

@@ -267,7 +267,12 @@ class Deployment:
         yield Step(
             "fund",
             "InsuranceFund",
-            lambda: (self._address("engine"), plan.fund.name, plan.fund.symbol),
+            lambda: (
+                self._address("engine"),
+                plan.fund.name,
+                plan.fund.symbol,
+                plan.fund.notice,
+            ),
         )
         yield Step("lens", "MarginLens", lambda: (self._address("engine"),))
         governance = plan.governance
@@ -560,7 +565,7 @@ def differences_of(plimsoll: Plimsoll, plan: Plan) -> list[str]:
     deployer, timelock = plimsoll.record.deployer, plimsoll.timelock
     owner = deployer if timelock is None else timelock.address
     return [
-        *_wrong_code(plimsoll),
+        *_wrong_code(plimsoll, plan),
         *_wrong_wiring(plimsoll, plan),
         *_wrong_markets(plimsoll, plan),
         *_wrong_correlations(plimsoll.risk, plan),
@@ -630,7 +635,7 @@ def _has(artifacts: list[Artifact], function: str) -> bool:
     return any(entry.get("name") == function for part in artifacts for entry in part.abi)
 
 
-def _wrong_code(plimsoll: Plimsoll) -> Iterator[str]:
+def _wrong_code(plimsoll: Plimsoll, plan: Plan) -> Iterator[str]:
     backend, record = plimsoll.backend, plimsoll.record
     addresses = {key: int(kept.address, 16) for key, kept in record.contracts.items()}
     token = int(plimsoll.token.address, 16)
@@ -646,7 +651,12 @@ def _wrong_code(plimsoll: Plimsoll) -> Iterator[str]:
         "settlement": {**core, "LIQUIDATION": addresses["liquidation"]},
         "liquidation": {**core, "ADMIN": addresses["admin"]},
         "admin": {**core, "custody.TOKEN": token, "custody.SCALE": plimsoll.scale},
-        "fund": {"ENGINE": addresses["engine"], "TOKEN": token, "SCALE": plimsoll.scale},
+        "fund": {
+            "ENGINE": addresses["engine"],
+            "TOKEN": token,
+            "SCALE": plimsoll.scale,
+            "NOTICE": plan.fund.notice,
+        },
         "lens": {
             "ENGINE": addresses["engine"],
             "ORACLE": addresses["oracle"],

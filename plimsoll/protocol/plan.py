@@ -362,6 +362,8 @@ class Fund(_Model):
         "Plimsoll Insurance Fund"
     )
     symbol: Annotated[str, Field(min_length=1, max_length=5, pattern=r"^[ -~]+$")] = "plF"
+    #: seconds from a request to redeem to its window of a day (LIQ-8)
+    notice: Annotated[int, Field(ge=3_600, le=5_184_000)] = 604_800
     #: what the deployer pays in, quote; it must reach for the markets' dust buffers
     seed: Annotated[Decimal, Fixed(18, 1, 2**103 - 1, unit="quote")]
 
@@ -506,6 +508,7 @@ class Plan(_Model):
             "fund": {
                 "name": self.fund.name,
                 "symbol": self.fund.symbol,
+                "notice": self.fund.notice,
                 "seed": self.fund.units("seed"),
             },
         }

@@ -12,7 +12,7 @@ from typing import Any, Concatenate, ParamSpec, Self, TypeVar, cast
 
 from plimsoll.reference.errors import require
 from plimsoll.reference.margin import IDENTITY, Globals, Matrix
-from plimsoll.reference.numbers import A_ONE, FIELD, MARKETS, WAD
+from plimsoll.reference.numbers import A_ONE, FIELD, MARKETS, NOTICE, WAD
 
 MISSING = object()
 BOUNDED = frozenset({"cash", "pnl", "basis", "oi", "b"})  # names under LED-9's common bound
@@ -261,7 +261,9 @@ class Market(Record):
 class State(Record):
     """Everything the model knows. Addresses are kept as numbers."""
 
-    def __init__(self, owner: str, decimals: int = 6, time: int = 1_700_000_000) -> None:
+    def __init__(
+        self, owner: str, decimals: int = 6, time: int = 1_700_000_000, notice: int = NOTICE
+    ) -> None:
         if not 2 <= decimals <= 18:
             raise ValueError("a quote token has 2 to 18 decimals")
         self.journal = Journal()
@@ -287,6 +289,9 @@ class State(Record):
         self.guardian = 0  # 0: nobody
         self.shares = Table(self.journal)  # holder -> shares of the fund
         self.share_supply = 0
+        self.requests = Table(self.journal)  # holder -> (locked shares, time its window opens)
+        self.notice = notice  # seconds
+        self.series = 0  # how many times the shares were counted anew
 
     def copy(self) -> Self:
         """An independent model in the same state; not within a call."""

@@ -108,6 +108,8 @@ _APPLY: dict[tuple[str, str], _Apply] = {
         s, a["assets"], a["receiver"], a["owner"]
     ),
     ("fund", "redeem"): lambda m, s, a: m.fund_redeem(s, a["shares"], a["receiver"], a["owner"]),
+    ("fund", "request_redeem"): lambda m, s, a: m.fund_request(s, a["shares"], a["owner"]),
+    ("fund", "cancel_request"): lambda m, s, a: m.fund_cancel(s),
     ("risk", "set_market"): lambda m, s, a: m.set_risk(s, a["market"], _risk(a)),
     ("risk", "set_correlations"): lambda m, s, a: m.set_correlations(s, a["matrix"]),
     ("risk", "set_globals"): lambda m, s, a: m.set_globals(s, a["z"], a["kappa"]),

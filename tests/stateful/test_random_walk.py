@@ -4,6 +4,8 @@
 """
 
 from collections.abc import Callable
+from dataclasses import replace
+from typing import ClassVar
 
 import pytest
 
@@ -46,6 +48,9 @@ AT_LEAST = {
     "fund mint": 5,
     "fund redeem": 4,
     "fund withdraw": 2,
+    "fund request": 10,
+    "fund cancel": 1,
+    "waited for a window": 10,
     "cancel order": 5,
     "cancel below": 4,
     "set market": 13,
@@ -67,10 +72,16 @@ AT_LEAST = {
 }
 
 
+class BackersScenario(Scenario):
+    """More in and out of the fund than trading."""
+
+    WEIGHTS: ClassVar[dict[str, int]] = {**Scenario.WEIGHTS, "fund": 50}
+
+
 def test_led_5_default_walk() -> None:
     """Three markets, a token of 6 decimals; everything that can happen does."""
     scenario = Scenario(Twin(worlds.three_markets(6)))
-    walk(scenario, seed=1, steps=3_000)
+    walk(scenario, seed=2, steps=3_000)
     missed = {
         what: (scenario.done[what], least)
         for what, least in AT_LEAST.items()
@@ -97,6 +108,15 @@ def test_led_5_walks_in_other_worlds(
     walk(scenario, seed=2, steps=steps)
     for what in ("fill", "takeover", "resolve", "settle", "book ended"):
         assert scenario.done[what] > 0, what
+
+
+def test_liq_8_walk_of_a_poor_fund() -> None:
+    """A fund that losses wipe out again and again: its shares are counted anew, requests too."""
+    scenario = BackersScenario(Twin(replace(worlds.three_markets(6), fund=300)))
+    walk(scenario, seed=5, steps=1_500, episode=500)
+    for what in ("deposit", "mint", "request", "cancel", "redeem", "withdraw"):
+        assert scenario.done[f"fund {what}"] > 2, what
+    assert scenario.done["fund: new series"] > 1
 
 
 def test_events_tell_every_word() -> None:

@@ -10,7 +10,8 @@ ANYONE = "anyone"
 #: not restricted by who calls, but by what he shows: the contract's own tests have these
 SIGNED = "anyone, with the maker's signature"
 SHARES = "anyone, with the holder's shares, allowance or signature"
-OPEN = (ANYONE, SIGNED, SHARES)
+REQUESTER = "the holder whose request it is"
+OPEN = (ANYONE, SIGNED, SHARES, REQUESTER)
 
 OWNER = "the owner"
 GUARDIAN = "the owner; the guardian only to tighten"
@@ -75,6 +76,8 @@ CALLERS: dict[str, dict[str, str]] = {
     "InsuranceFund": {
         "deposit": ANYONE,
         "mint": ANYONE,
+        "request_redeem": SHARES,
+        "cancel_request": REQUESTER,
         "withdraw": SHARES,
         "redeem": SHARES,
         "transfer": SHARES,

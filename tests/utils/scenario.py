@@ -140,7 +140,9 @@ class Scenario:
                 judged = self.model.judged_price(event.market, -event.size)
                 if event.name == "TakenOver" and judged != self.model.price(event.market):
                     self.done[f"{name}, judged by the reference"] += 1
-            if event.name == "TakenOver" and event.to_worker == 0:
+            if event.name == "SeriesStarted":
+                self.done["fund: new series"] += 1
+            elif event.name == "TakenOver" and event.to_worker == 0:
                 self.done["takeover without a reward"] += 1
             elif event.name == "Resolved":
                 for what in ("covered", "paid", "claims", "charged", "to_shortfall", "reward"):
@@ -719,11 +721,20 @@ class Scenario:
         self._count("cover", self.twin.cover("stranger", market))
 
     def fund(self, choice: Choice) -> None:
-        """In and out of the insurance fund, all four ways."""
+        """In and out of the insurance fund, all four ways, with the requests that it takes."""
         who = choice.pick(("backer", "backer", "second backer"))
-        holder = int(self.twin.actor(who).address, 16)
-        shares = self.model.shares.get(holder, 0)
-        kind = choice.number(0, 6)
+        address = self.twin.actor(who).address
+        shares, opens, closes = self.model.redeem_request(address)
+        kind = choice.number(0, 7)
+        if kind > 3:
+            if (shares == 0 or self.model.time >= closes) and choice.number(0, 9):
+                self._request(choice, who, address)
+                shares, opens, closes = self.model.redeem_request(address)
+            elif choice.number(0, 9) == 0:
+                self._count("fund cancel", self.twin.fund_cancel(who))
+            if shares and self.model.time < opens and choice.number(0, 4):
+                times = (opens, opens, opens, opens + 7, opens - 1, closes - 1, closes)
+                self._wait_until(choice.pick(times))
         if kind < 3:
             amount = choice.pick((0, 1, self.wealth // 4, self.wealth))
             self._count("fund deposit", self.twin.fund_deposit(who, amount, who))
@@ -737,8 +748,22 @@ class Scenario:
             self._count("fund redeem", self.twin.fund_redeem(who, amount, "receiver"))
         else:
             free = self.model.redemption_worth() // self.model.scale
-            amount = choice.pick((1, free // 3, free + 1))
+            worth = free * shares // max(1, self.model.share_supply)
+            amount = choice.pick((1, worth // 3, worth, free + 1))
             self._count("fund withdraw", self.twin.fund_withdraw(who, amount, "receiver"))
+
+    def _request(self, choice: Choice, who: str, address: str) -> None:
+        """A holder asks to redeem."""
+        shares = self.model.shares.get(int(address, 16), 0)
+        amount = choice.pick((shares // 3, shares // 3, shares // 9, shares, shares + 1))
+        self._count("fund request", self.twin.fund_request(who, amount))
+
+    def _wait_until(self, time: int) -> None:
+        """Wait for a window to open or close; the feeds keep up."""
+        self.twin.pass_time(max(0, time - self.model.time))
+        for market in range(self.twin.count):
+            self._set_price(market, self.model.price(market))
+        self.done["waited for a window"] += 1
 
     def cancel(self, choice: Choice) -> None:
         """An order, or all below a salt."""
@@ -807,7 +832,7 @@ def walk(
     compared anew, with nothing kept."""
     random = Random(seed)
     choice = RandomChoice(random)
-    kinds = [kind for kind, weight in Scenario.WEIGHTS.items() for _ in range(weight)]
+    kinds = [kind for kind, weight in scenario.WEIGHTS.items() for _ in range(weight)]
     for number in range(steps):
         if number % episode == 0:
             scenario.twin.restart()

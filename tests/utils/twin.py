@@ -79,6 +79,7 @@ class World:
     fund: int = 1_000_000  # whole quote that the backer brings
     wealth: int = 20_000  # whole quote that a trader of a scenario begins with
     grace: int = 0  # seconds, of a sequencer feed; 0: there is none
+    notice: int = 7_200  # seconds from a request to redeem to its window
 
 
 @dataclass
@@ -176,7 +177,7 @@ class Twin:
         extension = create("MarginEngineExt", *parts, settlement)
         root = create("MarginEngine", self.oracle, self.risk, extension)
         self.engine = chain.at(root.address, *[self._load(name) for name in ENGINE_ROOTS])
-        self.fund = create("InsuranceFund", self.engine, "Fund", "FND")
+        self.fund = create("InsuranceFund", self.engine, "Fund", "FND", world.notice)
         self.follower = Follower(self.engine.address)
         self.domain = Domain(chain.chain_id, self.engine.address)
         layout = self._load("MarginEngine").layout["storage_layout"]["ledger"]
@@ -184,7 +185,12 @@ class Twin:
         balances = self._load("TestToken").layout["storage_layout"]["balanceOf"]["slot"]
         self._tokens_at = slot_of(balances, int(self.engine.address, 16))
 
-        self.model = Model(self.owner_address, decimals=world.decimals, time=chain.timestamp)
+        self.model = Model(
+            self.owner_address,
+            decimals=world.decimals,
+            time=chain.timestamp,
+            notice=world.notice,
+        )
         self.feeds = [
             create("MockAggregator", listing.decimals, self._answer(listing, listing.price))
             for listing in world.listings
@@ -740,6 +746,26 @@ class Twin:
             lambda: self.model.fund_mint(self._sender(who), shares, to.address),
         )
 
+    def fund_request(self, who: str, shares: int) -> Outcome:
+        """Ask to redeem shares."""
+        me = self._holder(who)
+        return self._do(
+            "fund_request",
+            (who, shares),
+            lambda: self.fund.request_redeem(shares, me, sender=me),
+            lambda: self.model.fund_request(me.address, shares, me.address),
+        )
+
+    def fund_cancel(self, who: str) -> Outcome:
+        """Give a request up."""
+        me = self._holder(who)
+        return self._do(
+            "fund_cancel",
+            (who,),
+            lambda: self.fund.cancel_request(sender=me),
+            lambda: self.model.fund_cancel(me.address),
+        )
+
     def fund_withdraw(self, who: str, assets: int, receiver: str) -> Outcome:
         """Token units back, for shares."""
         to, me = self.actor(receiver), self._holder(who)
@@ -1020,12 +1046,19 @@ class Twin:
 
     def _shares(self) -> list[str]:
         model = self.model
-        pairs = {"supply": (self.fund.totalSupply(), model.share_supply)}
+        pairs: dict[str, tuple[Any, Any]] = {
+            "supply": (self.fund.totalSupply(), model.share_supply),
+            "series": (self.fund.series(), model.series),
+        }
         for name in self.holders:
             who = self.actor(name).address
             pairs[f"shares of {name}"] = (
                 self.fund.balanceOf(who),
                 model.shares.get(int(who, 16), 0),
+            )
+            pairs[f"request of {name}"] = (
+                self.fund.redeem_request(who),
+                model.redeem_request(who),
             )
         cash, claims, shortfall = self.engine.fund_state()
         fund = model.account(FUND)

@@ -9,8 +9,8 @@ from plimsoll.evm import Account, Artifact, Chain, Handle, load
 
 WAD = 10**18
 VIRTUAL = 10**12
-SUPPLY_MAX = 2**147
 CASH_MAX = 2**103 - 1
+NOTICE = 7 * 86_400
 START_PRICE = 2_000
 MARKETS = 2
 # sigma, f, g, lambda, depth, c, penalty_cap, share
@@ -86,6 +86,7 @@ class World:
         self.fund = self.new_fund(self.engine)
         self.engine.set_fund(self.fund)
         self.feeds: list[Handle] = []
+        self.prices: dict[int, int] = {}
         for market in range(MARKETS):
             self.feeds.append(chain.deploy(self.load("MockAggregator"), 8, START_PRICE * 10**8))
             self.oracle.set_feed(market, self.feeds[market], 3_600, 10**10, 78)
@@ -117,7 +118,9 @@ class World:
 
     def new_fund(self, engine: Handle) -> Handle:
         """A fund over an engine that does not know it yet."""
-        return self.chain.deploy(self.load("InsuranceFund"), engine, "Plimsoll fund", "pFUND")
+        return self.chain.deploy(
+            self.load("InsuranceFund"), engine, "Plimsoll fund", "pFUND", NOTICE
+        )
 
     def actor(self, name: str, quote: int = 0) -> Account:
         """An actor with tokens that the engine and the fund may take."""
@@ -138,7 +141,21 @@ class World:
 
     def price(self, market: int, price: int) -> None:
         """The feed of `market` answers `price` from now on."""
+        self.prices[market] = price
         self.feeds[market].set_answer(price * 10**8)
+
+    def wait(self, seconds: int) -> None:
+        """Let time pass; the feeds answer what they did."""
+        self.chain.mine(1, seconds)
+        for market in range(MARKETS):
+            self.price(market, self.prices.get(market, START_PRICE))
+
+    def ask(self, who: Account, shares: int | None = None) -> int:
+        """Ask to redeem shares, all there are by default, and wait for the window."""
+        wanted = self.fund.balanceOf(who) if shares is None else shares
+        self.fund.request_redeem(wanted, who, sender=who)
+        self.wait(NOTICE)
+        return int(wanted)
 
     def open_account(self, name: str, quote: int) -> int:
         """The first account of a new actor, with cash."""
@@ -167,6 +184,20 @@ class World:
         self.price(0, to)
         resolved = self.engine.resolve(trader, 0, keeper).event("Resolved")
         return int(resolved.paid)
+
+    def assign_claims(self) -> int:
+        """A bankrupt account's profit of 300 in market 1 goes to the fund for arrears in market 0.
+
+        Returns who has to pay it.
+        """
+        trader = self.open_account("trader", 1_000)
+        counterparty = self.open_account("counterparty", 1_000_000)
+        self.trade("trader", "counterparty", 0, 2 * WAD)
+        self.trade("trader", "counterparty", 1, WAD)
+        self.price(0, 900)
+        self.price(1, 2_300)
+        self.engine.resolve(trader, 0, account_id(self.actor("keeper")))
+        return counterparty
 
 
 @pytest.fixture

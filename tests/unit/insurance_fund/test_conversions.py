@@ -14,24 +14,11 @@ def crashed(world, allowance):
     world.crash(to=100)
 
 
-def with_claims(world):
-    """A bankrupt account's unpaid profit in market 1 goes to the fund for arrears in market 0."""
-    trader = world.open_account("trader", 1_000)
-    world.open_account("counterparty", 1_000_000)
-    world.trade("trader", "counterparty", 0, 2 * WAD)
-    world.trade("trader", "counterparty", 1, WAD)
-    world.price(0, 900)
-    world.price(1, 2_300)
-    keeper = int(world.actor("keeper").address, 16) << 96
-    world.engine.resolve(trader, 0, keeper)
-    assert world.engine.fund_state()[1] > 0
-
-
 STATES = {
     "quiet": lambda world: None,
     "loss": lambda world: world.crash(),
     "shortfall": lambda world: crashed(world, 10),
-    "claims": with_claims,
+    "claims": lambda world: world.assign_claims(),
 }
 
 
@@ -62,8 +49,11 @@ def test_conversions_default(make_world, decimals, state):
         assert fund.previewWithdraw(amount) == books.shares_of(amount)
         assert fund.convertToAssets(amount) == books.worth_of(amount)
         assert fund.previewRedeem(amount) == books.worth_of(amount)
-    assert fund.maxWithdraw(backer) == books.worth_of(fund.balanceOf(backer))
-    assert fund.maxRedeem(backer) == fund.balanceOf(backer)
+    assert fund.maxWithdraw(backer) == fund.maxRedeem(backer) == 0
+    locked = world.ask(backer, fund.balanceOf(backer) - 12_345)
+    assert world.books() == books
+    assert fund.maxWithdraw(backer) == books.worth_of(locked)
+    assert fund.maxRedeem(backer) == locked
     deposit_price, redemption_price = fund.share_prices()
     assert deposit_price == -(
         -WAD * (books.cash + books.claims + 10**12) // (books.supply + 10**12)
@@ -81,10 +71,12 @@ def test_calls_do_what_previews_say(funded, backer, state, seed):
     other = funded.actor("late backer", 10**6)
     for _ in range(25):
         who = draw.choice([backer, other])
+        if fund.maxRedeem(who) == 0 and fund.balanceOf(who) > 10**18:
+            funded.ask(who, fund.balanceOf(who) // draw.randrange(1, 4))
         before = fund.share_prices()
         amount = draw.randrange(1, 10 ** draw.randrange(1, 12))
         shares = amount * funded.scale + draw.randrange(funded.scale)
-        held = fund.balanceOf(who)
+        locked = fund.maxRedeem(who)
         match draw.choice(["deposit", "mint", "withdraw", "redeem"]):
             case "deposit" if fund.previewDeposit(amount) and amount <= funded.token.balanceOf(who):
                 wanted = fund.previewDeposit(amount)
@@ -94,8 +86,8 @@ def test_calls_do_what_previews_say(funded, backer, state, seed):
                 assert fund.mint(shares, who, sender=who).value == wanted
             case "withdraw" if amount <= fund.maxWithdraw(who):
                 wanted = fund.previewWithdraw(amount)
-                assert fund.withdraw(amount, who, who, sender=who).value == wanted <= held
-            case "redeem" if shares <= held and fund.previewRedeem(shares):
+                assert fund.withdraw(amount, who, who, sender=who).value == wanted <= locked
+            case "redeem" if shares <= locked and fund.previewRedeem(shares):
                 wanted = fund.previewRedeem(shares)
                 assert fund.redeem(shares, who, who, sender=who).value == wanted
         after = fund.share_prices()
@@ -112,6 +104,8 @@ def test_max_default(world, backer):
     assert fund.maxWithdraw(backer) == fund.maxRedeem(backer) == 0
     fund.deposit(world.unit, backer, sender=backer)
     assert fund.maxDeposit(backer) == (2**103 - 1 - WAD) // world.scale
+    assert fund.maxWithdraw(backer) == fund.maxRedeem(backer) == 0
+    world.ask(backer)
     assert fund.maxWithdraw(backer) == world.unit
     assert fund.maxRedeem(backer) == WAD
 
@@ -123,4 +117,6 @@ def test_max_is_zero_for_nobody(world):
 def test_max_redeem_is_zero_for_dust(world, backer):
     world.fund.mint(world.scale - 1, backer, sender=backer)
     world.fund.transfer(world.chain.account("heir"), world.scale // 2, sender=backer)
+    world.ask(backer)
+    assert world.fund.redeem_request(backer)[0] > 0
     assert world.fund.maxRedeem(backer) == 0

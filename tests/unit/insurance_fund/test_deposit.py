@@ -38,6 +38,7 @@ def test_deposit_silent_token(make_world):
     world = make_world(kind="SilentToken")
     backer = world.actor("backer", 5)
     assert world.fund.deposit(5 * world.unit, backer, sender=backer).value == 5 * WAD
+    world.ask(backer)
     world.fund.redeem(5 * WAD, backer, backer, sender=backer)
     assert world.token.balanceOf(backer) == 5 * world.unit
 
@@ -154,9 +155,12 @@ def test_deposit_reverts_reentered(make_world, countdown, function):
     world = make_world(kind="CallbackToken")
     backer = world.actor("backer", 100)
     world.fund.deposit(world.unit, backer, sender=backer)
+    world.ask(backer)
+    world.fund.approve(world.token, 2**256 - 1, sender=backer)
     args = {"deposit": (1, backer), "share_prices": ()}.get(function, (1, backer, backer))
     world.token.set_hook(world.fund, getattr(world.fund, function).encode(*args), countdown)
     world.fund.deposit(world.unit, backer, sender=backer)
     assert world.token.calls() == 1
     assert not world.token.succeeded()
-    assert world.fund.balanceOf(backer) == 2 * WAD
+    assert world.token.response() == b""
+    assert world.fund.balanceOf(backer) == world.fund.balanceOf(world.fund) == WAD

@@ -10,6 +10,7 @@ WAD = 10**18
 def test_transfer_default(funded, backer):
     heir = funded.chain.account("heir")
     funded.fund.transfer(heir, WAD, sender=backer)
+    funded.ask(heir)
     funded.fund.redeem(WAD, heir, heir, sender=heir)
     assert funded.token.balanceOf(heir) == 999_999  # the dust buffers cost less than a unit
 
@@ -74,6 +75,7 @@ def test_permit_default(funded, backer):
     broker = funded.chain.account("broker")
     v, r, s = permit(funded, backer, broker, WAD, 2**40)
     funded.fund.permit(backer, broker, WAD, 2**40, v, r, s, sender=broker)
+    funded.ask(backer)
     funded.fund.redeem(WAD, broker, backer, sender=broker)
     assert funded.fund.nonces(backer) == 1
 

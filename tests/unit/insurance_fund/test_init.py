@@ -23,6 +23,8 @@ def test_init_default(any_world):
     assert fund.totalSupply() == 0
     assert fund.totalAssets() == 0
     assert fund.share_prices() == (10**18, 10**18)
+    assert fund.notice() == 7 * 86_400
+    assert fund.series() == 0
 
 
 def test_init_leaves_nobody_in_charge(world):
@@ -50,6 +52,19 @@ def test_init_reverts_decimals(world, decimals):
     assert failure.value.reason == "fund: decimals not 2 to 18"
 
 
+@pytest.mark.parametrize("notice", [0, 3_599, 60 * 86_400 + 1, 2**256 - 1])
+def test_init_reverts_notice(world, notice):
+    with pytest.raises(Revert) as failure:
+        world.chain.deploy(load("InsuranceFund"), world.engine, "Fund", "FND", notice)
+    assert failure.value.reason == "fund: notice not 1 h to 60 days"
+
+
+@pytest.mark.parametrize("notice", [3_600, 60 * 86_400])
+def test_init_takes_the_ends_of_the_range(world, notice):
+    fund = world.chain.deploy(load("InsuranceFund"), world.engine, "Fund", "FND", notice)
+    assert fund.notice() == notice
+
+
 @pytest.mark.parametrize("fork", ["cancun", "shanghai"])
 def test_size_is_below_eip_170(fork):
     assert load("InsuranceFund", fork).runtime_size <= 24_576
@@ -60,5 +75,6 @@ def test_shanghai_default(make_world):
     world = make_world(chain=Chain(fork="SHANGHAI"), fork="shanghai")
     backer = world.actor("backer", 10)
     world.fund.deposit(10 * world.unit, backer, sender=backer)
+    world.ask(backer)
     world.fund.redeem(10**19, backer, backer, sender=backer)
     assert world.token.balanceOf(backer) == 10 * world.unit

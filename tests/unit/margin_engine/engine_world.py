@@ -30,6 +30,7 @@ FAR = 2**40
 RISK = (2 * 10**10, 5 * 10**10, 2 * 10**10, 0, 10**9, 10**6, 2 * 10**10, 5 * 10**12)
 # minimum 1, cap 50, gas_units, premium 10 %, native_price 3,000, interval 1 h
 REWARD = (WAD, 50 * WAD, 300_000, 1_000, 3_000 * WAD, 3_600)
+NOTICE = 7 * 86_400
 Z, KAPPA = 3 * WAD, 3 * WAD // 2
 ALLOWANCE = 10_000 * WAD
 # buffer of a market at 100: 1e-10 of 1e5 * 100
@@ -231,7 +232,9 @@ class World:
         self.oracle = chain.deploy(self.load("PriceOracle"), sender=self.owner)
         self.risk = chain.deploy(self.load("RiskModel"), Z, KAPPA, sender=self.owner)
         self.engine = self.new_engine()
-        self.fund = chain.deploy(self.load("InsuranceFund"), self.engine, "Plimsoll fund", "pFUND")
+        self.fund = chain.deploy(
+            self.load("InsuranceFund"), self.engine, "Plimsoll fund", "pFUND", NOTICE
+        )
         self.engine.set_fund(self.fund, sender=self.owner)
         self.engine.set_reward(REWARD, sender=self.owner)
         self.feeds: list[Handle] = []

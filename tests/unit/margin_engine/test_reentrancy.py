@@ -7,6 +7,7 @@ import pytest
 from engine_world import (
     FUND,
     MAX,
+    NOTICE,
     REWARD,
     RISK,
     ZERO_ADDRESS,
@@ -156,6 +157,8 @@ def test_reentrancy_in_a_redemption(hooked: World) -> None:
     world = hooked
     trader = world.party("trader", 10)
     backer = world.chain.account("backer")
+    world.fund.request_redeem(wad(10), backer, sender=backer)
+    world.chain.mine(1, NOTICE)
     world.token.set_hook(world.engine, world.engine.settle.encode(FUND))
     world.fund.withdraw(world.unit, backer, backer, sender=backer)
     assert (world.token.calls(), world.token.succeeded()) == (1, False)

@@ -6,6 +6,7 @@ import pytest
 from engine_world import (
     FUND,
     MAX,
+    NOTICE,
     SPOILED,
     TREASURY,
     ZERO_ADDRESS,
@@ -112,6 +113,8 @@ def test_withdraw_default_fund_by_its_contract(world: World) -> None:
     """The fund's contract gets its cash out through redemptions."""
     before = world.cash(FUND)
     backer = world.chain.account("backer")
+    world.fund.request_redeem(wad(2_000), backer, sender=backer)
+    world.chain.mine(1, NOTICE)
     world.fund.withdraw(1_000 * world.unit, backer, backer, sender=backer)
     assert before - world.cash(FUND) == wad(1_000)
     assert world.tokens(backer) == 1_000 * world.unit

@@ -18,6 +18,7 @@ RISK = (2 * 10**10, 5 * 10**10, 2 * 10**10, 10**10, 10**9, 10**6, 2 * 10**10, 5 
 # takeover_share
 CONFIG = (10**24, 10 * WAD, 10**8 * WAD, 2_000, 500, 1_500, 200, 500, False, 0)
 # minimum, cap, gas_units, premium, native_price, interval
+NOTICE = 7 * 86_400
 REWARD = (WAD, 50 * WAD, 300_000, 1_000, 3_000 * WAD, 3_600)
 
 
@@ -39,7 +40,9 @@ class World:
         self.oracle = chain.deploy(load("PriceOracle"))
         self.risk = chain.deploy(load("RiskModel"), 3 * WAD, 3 * WAD // 2)
         self.engine = self.new_engine()
-        self.fund = chain.deploy(load("InsuranceFund"), self.engine, "Plimsoll fund", "pFUND")
+        self.fund = chain.deploy(
+            load("InsuranceFund"), self.engine, "Plimsoll fund", "pFUND", NOTICE
+        )
         self.engine.set_fund(self.fund)
         self.lens = chain.deploy(load("MarginLens"), self.engine)
         self.feeds: list[Handle] = []

@@ -136,6 +136,8 @@ WRONG = [
     ("reward.interval", 59, "reward.interval"),
     ("fund.seed", 0, "fund.seed"),
     ("fund.symbol", "FUNDS!", "fund.symbol"),
+    ("fund.notice", 3_599, "fund.notice"),
+    ("fund.notice", 5_184_001, "fund.notice"),
     ("version", 2, "version"),
 ]
 

@@ -59,6 +59,15 @@ class World:
         """The feed of `market` answers `price` (WAD) from now on."""
         self.model.set_answer(market, price, self.model.time)
 
+    def wait_for_window(self, holder: str) -> None:
+        """Let time pass until a request may be redeemed; the feeds answer what they did."""
+        model = self.model
+        opens = model.redeem_request(holder)[1]
+        marks = {m: model.price(m) for m, feed in enumerate(model.feeds) if feed.set}
+        model.set_time(max(model.time, opens))
+        for market, price in marks.items():
+            self.answer(market, price)
+
     def market(
         self,
         market: int = 0,

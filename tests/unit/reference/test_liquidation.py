@@ -417,6 +417,10 @@ def test_liq_8_fund_shares(world: Any) -> None:
     assert model.redemption_worth() == cash - 300 * WAD
     shares = model.fund_deposit(STRANGER, 1_000 * 10**6, STRANGER)
     assert shares == 1_000 * WAD * (10**6 * WAD + 10**12) // (cash + 100 * WAD + 10**12)
+    with pytest.raises(Refused):
+        model.fund_redeem(STRANGER, shares, STRANGER, STRANGER)
+    model.fund_request(STRANGER, shares, STRANGER)
+    world.wait_for_window(STRANGER)
     assets = model.fund_redeem(STRANGER, shares, STRANGER, STRANGER)
     assert 999 * 10**6 < assets < 1_000 * 10**6
     with pytest.raises(Refused):
@@ -428,6 +432,50 @@ def test_liq_8_mint_and_withdraw_round_against_the_caller(world: Any) -> None:
     model = world.model
     paid = model.fund_mint(STRANGER, 7 * WAD + 1, STRANGER)
     assert paid == 7 * 10**6
+    model.fund_request(STRANGER, 7 * WAD + 1, STRANGER)
+    world.wait_for_window(STRANGER)
     burned = model.fund_withdraw(STRANGER, paid - 1, STRANGER, STRANGER)
     assert 0 < burned <= 7 * WAD + 1
     assert model.identities() == []
+
+
+def test_liq_8_request_bears_losses_and_expires(world: Any) -> None:
+    """Half is asked for; a loss of a tenth before the window is the requester's as well."""
+    model = world.model
+    assert model.fund_request(BACKER, 500_000 * WAD, BACKER) == model.time + 7 * 86_400
+    assert model.shares[int(BACKER, 16)] == 500_000 * WAD
+    with pytest.raises(Refused):  # one at a time
+        model.fund_request(BACKER, WAD, BACKER)
+    with pytest.raises(Refused):  # and nobody else's
+        model.fund_request(STRANGER, WAD, BACKER)
+    model.account(FUND).cash = 900_000 * WAD
+    world.wait_for_window(BACKER)
+    paid = model.fund_redeem(BACKER, 250_000 * WAD, BACKER, BACKER)
+    assert paid in (225_000 * 10**6 - 1, 225_000 * 10**6)
+    model.set_time(model.time + 86_400)
+    with pytest.raises(Refused):
+        model.fund_redeem(BACKER, 1, BACKER, BACKER)
+    # the expired part comes back with the next request
+    model.fund_request(BACKER, 750_000 * WAD, BACKER)
+    assert model.shares[int(BACKER, 16)] == 0
+    assert model.fund_cancel(BACKER) == 750_000 * WAD
+    with pytest.raises(Refused):
+        model.fund_cancel(BACKER)
+
+
+def test_liq_8_new_series(world: Any) -> None:
+    """A loss of all but 0.4 of 1,000,000: a share is worth 4e-7, and 1e6 of them become one.
+
+    The worth of the old shares stays, 0.4, and so does their part of what comes in; requests are
+    counted anew like balances.
+    """
+    model = world.model
+    model.fund_request(BACKER, 250_000 * WAD + 7, BACKER)
+    model.account(FUND).cash = 4 * WAD // 10
+    shares = model.fund_deposit(STRANGER, 1_000 * 10**6, STRANGER)
+    assert (model.series, model.share_supply - shares) == (1, WAD)
+    assert model.redeem_request(BACKER)[0] == WAD // 4
+    assert model.shares[int(BACKER, 16)] == 3 * WAD // 4 - 1
+    assert shares == 1_000 * WAD * (WAD + 10**12) // (4 * WAD // 10 + 10**12)
+    world.wait_for_window(BACKER)
+    assert model.fund_redeem(BACKER, WAD // 4, BACKER, BACKER) == 100_000

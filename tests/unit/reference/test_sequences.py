@@ -63,7 +63,10 @@ class Driver:
             )
             for a in (FUND, TREASURY, *self.accounts)
         )
-        shares = (dict(model.shares), model.share_supply, model.tokens)
+        shares = (
+            *(dict(model.shares), dict(model.requests)),
+            *(model.share_supply, model.series, model.tokens),
+        )
         stored = tuple(feed.stored for feed in model.feeds)
         return markets, accounts, shares, stored, dict(model.filled), dict(model.min_salt)
 
@@ -224,8 +227,14 @@ class Driver:
         if self.random.random() < 0.5:
             model.fund_deposit(backer, self.random.randint(1, 10**9), backer)
         else:
-            shares = model.shares.get(int(backer, 16), 0)
-            model.fund_redeem(backer, self.random.randint(0, shares), backer, backer)
+            shares = model.redeem_request(backer)[0]
+            if shares:
+                self.world.wait_for_window(backer)
+                model.fund_redeem(backer, self.random.randint(0, shares), backer, backer)
+                self.done["redeemed"] += 1
+            else:
+                shares = model.shares.get(int(backer, 16), 0)
+                model.fund_request(backer, self.random.randint(0, shares), backer)
 
 
 def drive(new_world: Any, seed: int, steps: int) -> Driver:
@@ -233,6 +242,8 @@ def drive(new_world: Any, seed: int, steps: int) -> Driver:
     random = Random(seed)
     world = new_world()
     if random.random() < 0.5:  # a poor fund: losses are charged to the other side
+        world.model.fund_request(BACKER, 999_900 * WAD, BACKER)
+        world.wait_for_window(BACKER)
         world.model.fund_redeem(BACKER, 999_900 * WAD, RECEIVER, BACKER)
     driver = Driver(world, random)
     for number in range(steps):
