@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from plimsoll.reference.errors import require
-from plimsoll.reference.margin import Breakdown, breakdown, notional
+from plimsoll.reference.margin import Breakdown, notional
 from plimsoll.reference.numbers import (
     A_ONE,
     DUST_SHARE,
@@ -14,7 +14,7 @@ from plimsoll.reference.numbers import (
     floor_div,
     sgn,
 )
-from plimsoll.reference.oracle import Oracle
+from plimsoll.reference.risk import Risks
 from plimsoll.reference.state import Leg, Market, call, owner_of, to_address
 
 LegView = tuple[int, int, int, int, int]
@@ -38,7 +38,7 @@ class Standing:
     margin: Breakdown
 
 
-class Ledger(Oracle):
+class Ledger(Risks):
     """Cash, positions, marking, settlement, and the questions about them."""
 
     # ---- one leg -----------------------------------------------------------------------------
@@ -159,7 +159,7 @@ class Ledger(Oracle):
 
     def margin_of(self, notionals: dict[int, int]) -> Breakdown:
         """The margin of notionals under the current parameters."""
-        return breakdown(notionals, self.risks, self.rho, self.globals)
+        return self.margin_at(notionals, self.time)
 
     def pay_arrears(self, account: int, market: int) -> None:
         """Fill step 5: the leg's arrears in full if cash reaches for all arrears, else nothing."""
