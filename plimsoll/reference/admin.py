@@ -12,7 +12,7 @@ from plimsoll.reference.numbers import (
     WAD,
     ceil_div,
 )
-from plimsoll.reference.risk import DEPTH, G, PENALTY_CAP, SHARE
+from plimsoll.reference.risk import DEPTH, PENALTY_CAP, SHARE, G
 from plimsoll.reference.state import Config, Reward, call, to_address
 
 
@@ -107,7 +107,9 @@ class Admin(Liquidation):
         require(config.oi_cap * 2**feed.ceiling <= 2**100 * WAD, "oi_cap above the field")
         require(market in self.risks, "no risk parameters")
         share, depth = self.span(SHARE, market)[0], self.span(DEPTH, market)[0]
-        require(config.penalty_max * 10**7 <= self.span(PENALTY_CAP, market)[0], "penalty above its cap")
+        require(
+            config.penalty_max * 10**7 <= self.span(PENALTY_CAP, market)[0], "penalty above its cap"
+        )
         if not config.reduce_only:
             cap_value = config.oi_cap * price * UNIT
             most = share * depth * WAD * WAD

@@ -167,3 +167,10 @@ def pack_rows(matrix: Matrix) -> list[int]:
     """Rows of a matrix as the risk model takes them: 16 x int16 as one int256, column n at 16*n."""
     words = [sum(entry % 2**16 << 16 * n for n, entry in enumerate(row)) for row in matrix]
     return [word - 2**256 if word >> 255 else word for word in words]
+
+
+def unpack_rows(rows: Sequence[int]) -> Matrix:
+    """The matrix of `pack_rows`."""
+    return tuple(
+        tuple((word >> 16 * n & 0xFFFF ^ 0x8000) - 0x8000 for n in range(MARKETS)) for word in rows
+    )

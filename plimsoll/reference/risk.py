@@ -7,7 +7,7 @@ from plimsoll.reference.errors import require
 from plimsoll.reference.margin import Blend, Breakdown, Globals, Risk, breakdown, is_correlation
 from plimsoll.reference.numbers import DAY, MARKETS, RHO, UNIT, WAD, ceil_div, floor_div, sqrt_up
 from plimsoll.reference.oracle import Oracle
-from plimsoll.reference.state import State, call, to_address
+from plimsoll.reference.state import call, to_address
 
 FINE = 10**27  # scale of logarithms and weights
 LN2 = 693147180559945309417232121
@@ -326,9 +326,7 @@ class Risks(Oracle):
         self.changes[CORRELATIONS, 0] = Change(tuple(tuple(row) for row in matrix), start, end)
 
     @call
-    def announce_volatility(
-        self, sender: str, market: int, settings: Settings, start: int
-    ) -> None:
+    def announce_volatility(self, sender: str, market: int, settings: Settings, start: int) -> None:
         """Other settings of a market's volatility."""
         self._require_announcer(sender)
         self._require_place(VOLATILITY, market)

@@ -4,18 +4,21 @@ What happened. With the administrator's key in the wrong hands, a worthless toke
 collateral and the limits were lifted in the same transactions, without delay; about 280 m left
 against it.
 
-Here (MRG-6; the delay of MRG-5 comes with the next issue). There is no other collateral. What the
-owner can list is bounded by ranges and by checks on chain: no size above the depth he states, no
-penalty above half the floor, no margin below one standard deviation, no initial margin below 1.25.
-With everything at its end, a feed of his own and a price that he moves a thousandfold, what he
-takes is his own stake and the fund's money as far as the allowance he set; 280 m of traders' cash,
-in whatever market, stay.
+Here (MRG-5, MRG-6). There is no other collateral. Risk parameters of a market that trades change by
+announcement only, a day ahead and in bounded steps. What the owner can list is bounded by ranges
+and by checks on chain: no size above the depth he states, no penalty above half the floor, no
+margin below one standard deviation, no initial margin below 1.25. With everything at its end, a
+feed of his own and a price that he moves a thousandfold, what he takes is his own stake and the
+fund's money as far as the allowance he set; 280 m of traders' cash, in whatever market, stay.
 """
 
 from typing import Any
 
 import pytest
-from engine_world import FUND, MAX, RISK, Config, Party, World, reverts, wad
+from engine_world import FUND, MARKETS, MAX, RISK, Config, Party, World, reverts, wad
+
+from plimsoll.evm import load
+from tests.utils.risk_words import write_globals
 
 TRADERS = 280 * 10**6
 
@@ -51,7 +54,7 @@ def test_drift_risk_parameters_have_ranges(
 ) -> None:
     values = dict(zip(RISK_FIELDS, RISK, strict=True)) | changes
     with reverts(reason):
-        world.risk.set_market(0, tuple(values.values()), sender=world.owner)
+        world.risk.set_market(MARKETS, tuple(values.values()), sender=world.owner)
 
 
 def test_drift_margins_cannot_be_lifted(world: World) -> None:
@@ -61,7 +64,11 @@ def test_drift_margins_cannot_be_lifted(world: World) -> None:
         (0, 0, "risk: z out of range"),
     ):
         with reverts(reason):
-            world.risk.set_globals(z, kappa, sender=world.owner)
+            world.chain.deploy(load("RiskModel"), world.oracle, z, kappa)
+    with reverts("risk: market is set"):
+        world.risk.set_globals(3 * 10**18, 2 * 10**18, sender=world.owner)
+    with reverts("risk: market is set"):
+        world.risk.set_market(0, RISK, sender=world.owner)
 
 
 @pytest.mark.parametrize(
@@ -107,7 +114,7 @@ def test_drift_everything_at_its_end_takes_the_fund_at_most(world: World) -> Non
     """
     hands = world.owner
     worthless(world, 100, depth=10**12)
-    world.risk.set_globals(10**18, 125 * 10**16, sender=hands)
+    write_globals(world.chain, world.risk, 10**18, 125 * 10**16)
     config = Config(
         oi_cap=wad(10**6),
         max_notional=10**30,

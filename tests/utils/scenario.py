@@ -13,7 +13,8 @@ from random import Random
 from typing import Any, ClassVar, Protocol, TypeVar
 
 from plimsoll.reference import Order
-from plimsoll.reference.numbers import FUND, TREASURY, WAD, ceil_div, sgn
+from plimsoll.reference.numbers import DAY, FUND, TREASURY, WAD, ceil_div, sgn
+from plimsoll.reference.risk import FIELDS, HOUR, Z
 from tests.utils.twin import Outcome, Twin
 
 T = TypeVar("T")
@@ -191,7 +192,8 @@ class Scenario:
     def _size_for(self, choice: Choice, account: int, market: int) -> int:
         """A size that uses a part of what the account's equity carries; sometimes too much."""
         now = self.model.standing(account)
-        risk, params = self.model.risks[market], self.model.globals
+        risk = self.model.risk_at(market, self.model.time)
+        params = self.model.globals_at(self.model.time)
         rate = max(risk.sigma * params.z // WAD, risk.f)
         room = now.initial_equity - now.margin.im
         percent = choice.pick((5, 30, 60, 85, 90, 95, 100, 110))
@@ -513,11 +515,39 @@ class Scenario:
             self._count("set allowance", self.twin.set_allowance(market, cap))
             return
         else:
-            percent = choice.pick((60, 100, 100, 130))
-            risk = replace(listing.risk, sigma=listing.risk.sigma * percent // 100)
-            self._count("set risk", self.twin.set_risk(market, risk))
+            self.risk(choice, market)
             return
         self._count("set market", self.twin.set_market(market, changed))
+
+    def risk(self, choice: Choice, market: int) -> None:
+        """The price is observed; a parameter is announced, cancelled or folded."""
+        kind, what = choice.number(0, 3), choice.pick((0, 1, 3, 4, 5, 8, 9))
+        place = market if what < Z else 0
+        if kind == 0:
+            self._count("observe", self.twin.observe(choice.pick(TRADERS), market))
+        elif kind == 1:
+            now = self.model.time
+            start = now + DAY + choice.pick((-1, 0, HOUR))
+            value = self._announced(choice, what, place)
+            end = start + choice.pick((HOUR - 1, HOUR, DAY))
+            self._count("announce", self.twin.announce(what, place, value, start, end))
+        else:
+            pending = sorted(self.model.changes) or [(what, place)]
+            found = choice.pick(pending)
+            if kind == 2:
+                self._count("cancel change", self.twin.cancel_change(*found))
+            else:
+                self._count("fold", self.twin.fold(choice.pick(TRADERS), *found))
+
+    def _announced(self, choice: Choice, what: int, market: int) -> int:
+        """A value that may be announced, near the one that holds."""
+        now = self.model.time
+        params = self.model.globals_at(now)
+        if what >= Z:
+            value = (params.z, params.kappa)[what - Z]
+        else:
+            value = getattr(self.model.risk_at(market, now), FIELDS[what])
+        return int(value * choice.pick((80, 95, 105, 130)) // 100)
 
 
 def walk(

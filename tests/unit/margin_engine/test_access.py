@@ -19,9 +19,12 @@ from engine_world import (
 
 from plimsoll.evm import Function, Handle, Revert, load
 from plimsoll.evm.artifacts import contracts_folder, roots
+from plimsoll.reference.margin import pack_rows
 
 ANYONE = "anyone"
 OWNER = "the contract's owner"
+STEWARD = "owner or steward of the risk model"
+GUARDIAN = "owner, steward or guardian of the risk model"
 TAKER = "owner or operator of the taker's account; the order's maker by signature"
 LIQUIDATOR = "owner or operator of the liquidator's account"
 MAKER = "owner or operator of the maker's account"
@@ -57,8 +60,18 @@ ACCESS: dict[str, dict[str, str]] = {
     },
     "RiskModel": {
         "set_market": OWNER,
+        "set_volatility": OWNER,
         "set_globals": OWNER,
         "set_correlations": OWNER,
+        "set_steward": OWNER,
+        "set_guardian": OWNER,
+        "announce": STEWARD,
+        "announce_correlations": STEWARD,
+        "announce_volatility": STEWARD,
+        "raise_kappa": STEWARD,
+        "cancel": GUARDIAN,
+        "fold": ANYONE,
+        "observe": ANYONE,
         "transfer_ownership": OWNER,
     },
     "PriceOracle": {"checkpoint": ANYONE, "set_feed": OWNER, "transfer_ownership": OWNER},
@@ -115,9 +128,12 @@ def owner_calls(world: World) -> Iterator[tuple[Function, tuple[Any, ...]]]:
         ("MarginEngineAdmin", "set_allowance"): (0, 0),
         ("MarginEngineAdmin", "set_reward"): (REWARD,),
         ("MarginEngineAdmin", "set_fund"): (new,),
-        ("RiskModel", "set_market"): (0, RISK),
+        ("RiskModel", "set_market"): (15, RISK),
+        ("RiskModel", "set_volatility"): (15, (0, 86_400, 3_600, 10**12, 10**11)),
         ("RiskModel", "set_globals"): (3 * 10**18, 2 * 10**18),
-        ("RiskModel", "set_correlations"): (identity,),
+        ("RiskModel", "set_correlations"): (pack_rows(identity),),
+        ("RiskModel", "set_steward"): (new,),
+        ("RiskModel", "set_guardian"): (new,),
         ("PriceOracle", "set_feed"): (0, world.proxies[0], 60, 0, 78),
     }
     for name, functions in ACCESS.items():
@@ -147,9 +163,43 @@ def test_access_owner_functions_refuse_strangers(world: World) -> None:
             if function.name == "set_fund":
                 with reverts("listing: fund is set"):
                     function(*arguments, sender=world.owner)
+            elif function.name == "set_globals":
+                with reverts("risk: market is set"):
+                    function(*arguments, sender=world.owner)
             else:
                 function(*arguments, sender=world.owner)
-    assert count == sum(list(each.values()).count(OWNER) for each in ACCESS.values()) == 12
+    assert count == sum(list(each.values()).count(OWNER) for each in ACCESS.values()) == 15
+
+
+def test_access_steward_and_guardian_have_narrow_roles(world: World) -> None:
+    """The steward announces and cancels, the guardian cancels; neither does anything else."""
+    risk, owner = world.risk, world.owner
+    steward, guardian, stranger = (world.key(name) for name in ("steward", "guardian", "stranger"))
+    risk.set_steward(steward, sender=owner)
+    risk.set_guardian(guardian, sender=owner)
+    start = world.chain.timestamp + 2 * 86_400
+    identity = pack_rows([[10_000 * (m == n) for n in range(16)] for m in range(16)])
+    calls: dict[str, tuple[Any, ...]] = {
+        "announce": (1, 0, 5 * 10**10, start, start + 3_600),
+        "announce_correlations": (identity, start, start + 3_600),
+        "announce_volatility": (0, (0, 86_400, 3_600, 10**13 // 2, 10**11 * 2), start),
+        "raise_kappa": (2 * 10**18,),
+        "cancel": (1, 0),
+    }
+    assert set(calls) == {f for f, who in ACCESS["RiskModel"].items() if who in (STEWARD, GUARDIAN)}
+    for name, arguments in calls.items():
+        verb, refused = "announce", (stranger, guardian)
+        if name == "cancel":
+            verb, refused = "cancel", (stranger,)
+        for caller in refused:
+            with reverts(f"risk: caller may not {verb}"):
+                risk.functions[name](*arguments, sender=caller)
+        risk.functions[name](*arguments, sender=steward)
+    risk.announce(*calls["announce"], sender=owner)
+    risk.cancel(1, 0, sender=guardian)
+    for caller in (steward, guardian):
+        with reverts("ownable: caller is not the owner"):
+            risk.set_steward(caller, sender=caller)
 
 
 def direct(world: World, handle: Handle) -> Iterator[tuple[str, tuple[Any, ...]]]:

@@ -22,6 +22,7 @@ from plimsoll.protocol import (
     verify,
 )
 from plimsoll.protocol.addresses import checked_address
+from tests.utils.risk_words import write_correlations, write_globals, write_params
 
 WAD = 10**18
 OWNER = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"
@@ -301,7 +302,7 @@ def test_pending_address_with_foreign_code_is_not_adopted(
 # -------------------------------------------------------------------------------- what is verified
 
 
-def _as_owner(plimsoll: Plimsoll, what: str) -> str:
+def _as_owner(backend: EvmBackend, plimsoll: Plimsoll, what: str) -> str:
     """Change one thing that the plan says, and return what the verification should name."""
     engine, oracle, risk = plimsoll.engine, plimsoll.oracle, plimsoll.risk
     match what:
@@ -313,14 +314,14 @@ def _as_owner(plimsoll: Plimsoll, what: str) -> str:
             engine.set_allowance(0, WAD, sender=OWNER)
             return "markets.BTC.allowance is"
         case "risk":
-            risk.set_market(3, risk.params(3)._replace(sigma=10**11), sender=OWNER)
+            write_params(backend.chain, risk, 3, risk.params(3)._replace(sigma=10**11))
             return "markets.DOGE.risk.sigma is 100000000000, the plan says 50000000000"
         case "globals":
-            risk.set_globals(2 * WAD, 2 * WAD, sender=OWNER)
+            write_globals(backend.chain, risk, 2 * WAD, 2 * WAD)
             return "risk.globals.z is"
         case "correlations":
             matrix = [[10_000 * (m == n) for n in range(16)] for m in range(16)]
-            risk.set_correlations(matrix, sender=OWNER)
+            write_correlations(backend.chain, risk, matrix)
             return "correlations.BTC.DOGE is 0, the plan says 5500"
         case "feed":
             feed = oracle.feed(0)
@@ -362,7 +363,7 @@ def _as_owner(plimsoll: Plimsoll, what: str) -> str:
 def test_verification_names_what_was_changed(
     backend: EvmBackend, make_plan: Any, plimsoll: Plimsoll, what: str
 ) -> None:
-    told = _as_owner(plimsoll, what)
+    told = _as_owner(backend, plimsoll, what)
     with pytest.raises(VerifyError, match=re.escape(told)) as caught:
         deploy(backend, make_plan(), plimsoll.record)
     assert len(caught.value.differences) == (2 if what == "globals" else 1)

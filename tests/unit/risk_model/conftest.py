@@ -141,3 +141,10 @@ def shared_risk() -> Any:
     for market in range(16):
         risk.set_market(market, PARAMS)
     return risk
+
+
+@pytest.fixture(scope="module")
+def blank_risk() -> Any:
+    """The same without a market, so that any matrix may be set."""
+    chain = Chain()
+    return chain.deploy(load("RiskModel"), chain.deploy(load("PriceOracle")), Z, KAPPA)

@@ -17,8 +17,8 @@ from plimsoll.reference.risk import (
     LEAST,
     RANGES,
     VOLATILITY,
-    Z,
     Settings,
+    Z,
 )
 
 WAD = 10**18
@@ -159,7 +159,9 @@ class Pair:
             self.both("announce", who, what, place, value, start, end)
         elif kind == 9:
             if r.random() < 0.5:
-                self.both("announce_correlations", (1,), self.some_matrix(self.model.rho), *self.times())
+                self.both(
+                    "announce_correlations", (1,), self.some_matrix(self.model.rho), *self.times()
+                )
             else:
                 now = self.model.settings_at(market, self.model.time)
                 changed = replace(
@@ -231,12 +233,11 @@ def walk(seed: int, steps: int) -> Counter[str]:
 def test_mrg_5_walk_agrees_with_the_reference_model(seed: int) -> None:
     counts = walk(seed, 250)
     for name in ("observe", "announce", "fold", "cancel"):
-        assert counts[name] > 0 and counts[f"{name} refused"] > 0
+        assert counts[name] > 0
+        assert counts[f"{name} refused"] > 0
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(100, 140))
 def test_mrg_5_long_walk_agrees_with_the_reference_model(seed: int) -> None:
     walk(seed, 1_000)
-
-
