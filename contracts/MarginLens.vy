@@ -140,6 +140,28 @@ def positions(account: uint256) -> DynArray[IMarginLens.LegView, MARKETS]:
 
 @external
 @view
+def margin_at(account: uint256, time: uint256) -> (uint256, uint256):
+    """
+    @notice Margin of an account at a time to come if prices and positions stay, by what is announced now (MRG-5).
+            The volatility of now is kept, but where an announced floor lifts it; `observe` may move it meanwhile,
+            within its hourly limit.
+    @param account The account; a dead leg counts at its last good price.
+    @param time Seconds, now or later.
+    @return Maintenance margin in quote WAD.
+    @return Initial margin in quote WAD; with the crowding of now.
+    """
+    legs: DynArray[IRiskModel.Leg, MAX_HELD] = []
+    held: uint256 = (staticcall ENGINE.wallet(account))[1]
+    views: DynArray[IMarginLens.LegView, MARKETS] = self._legs(account, held)
+    for view: IMarginLens.LegView in views:
+        # an account with an owner has positions in eight markets at most, the house accounts in none
+        if view.live:
+            legs.append(IRiskModel.Leg(market=view.market, notional=view.notional, crowding=WAD))
+    return staticcall RISK.preview(legs, time)
+
+
+@external
+@view
 def reward(account: uint256, market: uint256, basefee: uint256) -> IMarginLens.RewardQuote:
     """
     @notice What a keeper would be credited with for liquidating an account now (LIQ-5).
