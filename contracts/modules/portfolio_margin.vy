@@ -252,8 +252,8 @@ def _scheduled() -> uint256:
 @view
 def _evaluate(legs: DynArray[IRiskModel.Leg, 8], time: uint256) -> IRiskModel.Breakdown:
     """
-    @notice The margin of a portfolio at a time, by what is announced now. Every division rounds up and is written out, (a + b - 1) / b: seven calls of
-            a helper would cost as much as a tenth of the whole.
+    @notice The margin of a portfolio at a time, by what is announced now. Every division rounds up and is written
+            out, (a + b - 1) / b: seven calls of a helper would cost as much as a tenth of the whole.
     """
     word: uint256 = self.global_word
     z: uint256 = word & MASK_64
@@ -271,7 +271,7 @@ def _evaluate(legs: DynArray[IRiskModel.Leg, 8], time: uint256) -> IRiskModel.Br
     count: uint256 = 0
     ys: int256[8] = empty(int256[8])
     shifts: uint256[8] = empty(uint256[8])
-    # S of the formula
+    # S of the formula, at first without the square of the first leg: one leg alone needs no S
     s: int256 = 0
     # numerators of floor and gap, UNIT * WAD
     floors: uint256 = 0
@@ -335,9 +335,7 @@ def _evaluate(legs: DynArray[IRiskModel.Leg, 8], time: uint256) -> IRiskModel.Br
         signed: int256 = convert(convert(y, bytes32), int256)
         if leg.notional < 0:
             signed = unsafe_sub(0, signed)
-        if count == 0:
-            s = unsafe_mul(RHO, unsafe_mul(signed, signed))
-        else:
+        if count != 0:
             row: int256 = correlation.rows[leg.market]
             # sum of rho * y over the legs before; the shifts right are arithmetic: they extend the sign of 16 bits
             cross: int256 = unsafe_add(
@@ -372,14 +370,15 @@ def _evaluate(legs: DynArray[IRiskModel.Leg, 8], time: uint256) -> IRiskModel.Br
         # the root of RHO * y * y is 100 * y: no search for it, and one factor of 100 less
         es = unsafe_div(unsafe_add(unsafe_mul(z, y), WAD - 1), WAD)
     else:
+        s = unsafe_add(s, unsafe_mul(RHO, unsafe_mul(ys[0], ys[0])))
         if blends:
-            # Between the S of the old matrix and the one of the new: both matrices are positive semi-definite, so is
-            # every mixture, and it is exact: no entry is rounded.
+            # between the S of the old matrix and that of the new one: both matrices are positive semi-definite, so
+            # is every mixture, and it is exact: no entry is rounded
             passed: uint256 = 0
             whole: uint256 = 0
             passed, whole = schedule._span(schedule._change(CORRELATIONS, 0), time)
             s = unsafe_mul(s, convert(unsafe_sub(whole, passed), int256))
-            # once around for each leg: the target's S is added to the old one's, both times their weights
+            # the S of the new matrix, leg by leg, times its weight
             for i: uint256 in range(count, bound=8):
                 cross: int256 = 0
                 for j: uint256 in range(i, bound=8):

@@ -73,6 +73,7 @@ class Scenario:
         "cancel": 2,
         "operator": 1,
         "administer": 2,
+        "risk": 3,
     }
 
     def __init__(self, twin: Twin) -> None:
@@ -498,8 +499,8 @@ class Scenario:
         self._count("set operator", outcome)
 
     def administer(self, choice: Choice) -> None:
-        """A market only reduces or trades again; other fees, another allowance, other risk."""
-        market, kind = self._market(choice), choice.number(0, 6)
+        """A market only reduces or trades again; other fees, another allowance."""
+        market, kind = self._market(choice), choice.number(0, 5)
         rules = self.model.markets[market].rules
         listing = self.twin.world.listings[market]
         if kind < 3:
@@ -507,29 +508,27 @@ class Scenario:
             changed = replace(rules, reduce_only=not rules.reduce_only and choice.number(0, 1) == 0)
         elif kind == 3:
             changed = replace(rules, maker_fee=choice.pick((0, 37)), taker_fee=choice.pick((0, 99)))
-        elif kind == 6:
+        elif kind == 5:
             cap = listing.config.oi_cap * choice.pick((3, 4, 5)) // 4
             changed = replace(rules, oi_cap=min(cap, 2**96 - 1))
-        elif kind == 4:
+        else:
             cap = choice.pick((0, listing.allowance // 2, listing.allowance))
             self._count("set allowance", self.twin.set_allowance(market, cap))
             return
-        else:
-            self.risk(choice, market)
-            return
         self._count("set market", self.twin.set_market(market, changed))
 
-    def risk(self, choice: Choice, market: int) -> None:
+    def risk(self, choice: Choice) -> None:
         """The price is observed; a parameter is announced, cancelled or folded."""
-        kind, what = choice.number(0, 3), choice.pick((0, 1, 3, 4, 5, 8, 9))
+        market, kind = self._market(choice), choice.number(0, 3)
+        what = choice.pick((0, 1, 3, 4, 5, 8, 9))
         place = market if what < Z else 0
         if kind == 0:
             self._count("observe", self.twin.observe(choice.pick(TRADERS), market))
         elif kind == 1:
             now = self.model.time
-            start = now + DAY + choice.pick((-1, 0, HOUR))
+            start = now + DAY + choice.pick((-1, 0, 0, HOUR))
             value = self._announced(choice, what, place)
-            end = start + choice.pick((HOUR - 1, HOUR, DAY))
+            end = start + choice.pick((HOUR - 1, HOUR, HOUR, DAY))
             self._count("announce", self.twin.announce(what, place, value, start, end))
         else:
             pending = sorted(self.model.changes) or [(what, place)]
@@ -537,6 +536,9 @@ class Scenario:
             if kind == 2:
                 self._count("cancel change", self.twin.cancel_change(*found))
             else:
+                change = self.model.changes.get(found)
+                if change is not None and choice.number(0, 1):
+                    self.twin.pass_time(max(1, change.end - self.model.time))
                 self._count("fold", self.twin.fold(choice.pick(TRADERS), *found))
 
     def _announced(self, choice: Choice, what: int, market: int) -> int:
