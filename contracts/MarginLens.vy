@@ -148,6 +148,33 @@ def positions(account: uint256) -> DynArray[IMarginLens.LegView, MARKETS]:
 
 @external
 @view
+def margin_at(account: uint256, time: uint256) -> (uint256, uint256):
+    """
+    @notice Margin of an account at a time to come if prices and positions stay, by what is announced now (MRG-5).
+            The volatility of now is kept, but where an announced floor lifts it; `observe` may move it meanwhile,
+            within its hourly limit.
+    @param account The account; a dead leg counts at its last good price.
+    @param time Seconds, now or later.
+    @return Maintenance margin in quote WAD.
+    @return Initial margin in quote WAD; with the crowding of now.
+    """
+    legs: DynArray[IRiskModel.Leg, MAX_HELD] = []
+    held: uint256 = (staticcall ENGINE.wallet(account)).held
+    views: DynArray[IMarginLens.LegView, MARKETS] = self._legs(account, held)
+    for view: IMarginLens.LegView in views:
+        # an account with an owner has positions in eight markets at most, the house accounts in none
+        if view.live:
+            bucket: uint256 = (staticcall ENGINE.market_extra(view.market)).bucket
+            legs.append(
+                IRiskModel.Leg(
+                    market=view.market, notional=view.notional, crowding=WAD + bucket * (WAD // 64)
+                )
+            )
+    return staticcall RISK.preview(legs, time)
+
+
+@external
+@view
 def reward(account: uint256, market: uint256, basefee: uint256) -> IMarginLens.RewardQuote:
     """
     @notice What a keeper would be credited with for liquidating an account now (LIQ-5).
@@ -170,7 +197,14 @@ def reward(account: uint256, market: uint256, basefee: uint256) -> IMarginLens.R
         r.wanted = min(max(rule.minimum, cost), rule.cap)
     r.by_order = min(r.wanted, self._positive((staticcall ENGINE.health(account)).initial_equity))
     fund_cash: uint256 = (staticcall ENGINE.fund_state())[0]
-    r.by_resolve = min(r.wanted, min(fund_cash, (staticcall ENGINE.market_state(market)).allowance))
+    # what a resolve closes has to be worth the reward; rounds down
+    worth: uint256 = (
+        convert(abs((staticcall ENGINE.position(account, market)).size), uint256)
+        * ((staticcall ORACLE.quotes(1 << market))[market] & MASK_96)
+        // (2_000 * WAD)
+    )
+    budget: uint256 = min(fund_cash, (staticcall ENGINE.market_state(market)).allowance)
+    r.by_resolve = min(r.wanted, min(budget, worth))
     return r
 
 

@@ -9,6 +9,8 @@
         LDL decomposition in integers at scale 1e36; what it lets through is bounded, see `_is_psd`.
 """
 
+from . import refusal_text
+
 MARKETS: constant(uint256) = 16
 # correlation of one, 1e4
 RHO: constant(int256) = 10**4
@@ -21,6 +23,8 @@ COLUMN_TOLERANCE: constant(int256) = 10**28
 
 # row m of the matrix: 16 x int16 in RHO, column n at bit 16 * n; the diagonal is stored too
 rows: int256[16]
+# an announced matrix, laid out alike; of no meaning while none is announced
+targets: int256[16]
 
 
 @deploy
@@ -42,45 +46,31 @@ def _correlation(m: uint256, n: uint256) -> int256:
 
 @internal
 @pure
-def _pack(matrix: int16[16][16]) -> int256[16]:
-    """
-    @notice Rows of a matrix as they are stored; every entry is checked against its range.
-    """
-    packed: int256[16] = empty(int256[16])
-    for m: uint256 in range(MARKETS):
-        word: uint256 = 0
-        for n: uint256 in range(MARKETS):
-            rho: int256 = convert(matrix[m][n], int256)
-            assert rho >= -RHO and rho <= RHO, "risk: rho out of range"
-            # two's complement in 16 bits
-            word |= (convert(rho + 65_536, uint256) % 65_536) << (16 * n)
-        packed[m] = convert(convert(word, bytes32), int256)
-    return packed
-
-
-@internal
-@pure
 def _entry(row: int256, n: uint256) -> int256:
     """
     @notice Column n of a row, in RHO. The caller has checked n.
     """
     # int256 shifts right arithmetically: this extends the sign of the 16 bits
-    return (row << (240 - 16 * n)) >> 240
+    return (row << unsafe_sub(240, unsafe_mul(16, n))) >> 240
 
 
 @internal
-def _set(packed: int256[16]):
+@pure
+def _check(packed: int256[16]):
     """
-    @notice Check and store a whole matrix, rows as from `_pack`.
+    @notice Whether a whole matrix, laid out like `rows`, is one of correlations.
     """
     for m: uint256 in range(MARKETS):
-        assert self._entry(packed[m], m) == RHO, "risk: diagonal is not one"
+        if self._entry(packed[m], m) != RHO:
+            refusal_text._because("risk: diagonal is not one")
         for n: uint256 in range(m, bound=16):
-            assert (
-                self._entry(packed[m], n) == self._entry(packed[n], m)
-            ), "risk: matrix not symmetric"
-    assert self._is_psd(packed), "risk: matrix is not psd"
-    self.rows = packed
+            rho: int256 = self._entry(packed[n], m)
+            if rho < -RHO or rho > RHO:
+                refusal_text._because("risk: rho out of range")
+            if self._entry(packed[m], n) != rho:
+                refusal_text._because("risk: matrix not symmetric")
+    if not self._is_psd(packed):
+        refusal_text._because("risk: matrix is not psd")
 
 
 @internal

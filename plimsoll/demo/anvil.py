@@ -201,7 +201,7 @@ class Follower:
         if artifact == "MarginEngine":
             self.opened()
         elif artifact == "RiskModel":  # its constructor takes the globals
-            told = {"z": int(args[0]), "kappa": int(args[1])}
+            told = {"z": int(args[1]), "kappa": int(args[2])}
             self._listener(
                 Call("risk", "set_globals", told, address_of(sent["from"]), self.time), None
             )
@@ -385,7 +385,7 @@ class Anvil(Stage):
             self._follower.made(feed.address, "MockAggregator", answer)
             self._follower.made(info.feed.address, "FeedProxy", (feed.address,))
         params = setting.plan.risk
-        made = (params.units("z"), params.units("kappa"))
+        made = (p.oracle.address, params.units("z"), params.units("kappa"))
         self._follower.made(p.risk.address, "RiskModel", made)
         reader = self._follower.reader = RpcReader(self._rpc, p.engine, p.token, p.scale)
         # nothing is read from the engine before the block that creates it

@@ -123,7 +123,7 @@ class RecordingBackend(EvmBackend):
         contract = super().deploy(artifact, *args, sender=sender)
         self.notes.deployed(artifact.name, contract.address, args, self.now())
         if artifact.name == "RiskModel":  # its constructor takes the globals
-            told = {"z": int(args[0]), "kappa": int(args[1])}
+            told = {"z": int(args[1]), "kappa": int(args[2])}
             sender = address_of(self.deployer if sender is None else sender)
             self.listener(Call("risk", "set_globals", told, sender, self.now()), None)
         elif artifact.name == "TestToken":

@@ -300,6 +300,22 @@ def _checkpoint(s: Stage) -> Call:
     return s.call(s.plimsoll.oracle, "checkpoint", 1, sender=s.keeper)
 
 
+@_row("observe", "risk: observe, two hours after the last one, price moved")
+def _observe(s: Stage) -> Call:
+    risk = s.plimsoll.risk
+    s.call(risk, "observe", 0, sender=s.keeper).send()
+    s.backend.advance(7_200)
+    s.price(0, PRICE * 102 // 100)
+    return s.call(risk, "observe", 0, sender=s.keeper)
+
+
+@_row("announce", "risk: announce another f for a market")
+def _announce(s: Stage) -> Call:
+    risk, start = s.plimsoll.risk, s.backend.now() + 2 * 86_400
+    f = risk.params(0).f * 11 // 10
+    return s.call(risk, "announce", 1, 0, f, start, start + 86_400, sender=s.owner)
+
+
 def _lens(accounts: int) -> Prepare:
     def prepare(s: Stage) -> Call:
         pool = s.actor("pool", 0)

@@ -30,6 +30,7 @@ from plimsoll.protocol.errors import (
 )
 from plimsoll.protocol.plan import MARKETS, WAD, Market, Plan
 from plimsoll.protocol.record import Deployed, Done, Pending, Record
+from plimsoll.reference.margin import pack_rows
 
 Say = Callable[[str], None]
 
@@ -242,7 +243,11 @@ class Deployment:
             if market.feed.mock is not None:
                 yield from self._mock_feed(name, market)
         yield Step("oracle", "PriceOracle")
-        yield Step("risk", "RiskModel", lambda: (plan.risk.units("z"), plan.risk.units("kappa")))
+        yield Step(
+            "risk",
+            "RiskModel",
+            lambda: (self._address("oracle"), plan.risk.units("z"), plan.risk.units("kappa")),
+        )
         yield Step("admin", "MarginEngineAdmin", self._parts)
         yield Step(
             "liquidation",
@@ -286,10 +291,11 @@ class Deployment:
                     list(governance.executors),
                 ),
             )
+        # between markets that are set correlations change by announcement only
+        yield self._set_correlations()
         for name, market in plan.markets.items():
             yield self._set_feed(name, market)
             yield self._set_risk(name, market)
-        yield self._set_correlations()
         yield self._set_fund()
         yield from self._seed()
         for name, market in plan.markets.items():
@@ -352,7 +358,7 @@ class Deployment:
         wanted = market.risk.chain()
         return Step(
             f"set risk {name}",
-            done=lambda: _same(self._at("risk").params(market.number), wanted),
+            done=lambda: _same(_params_of(self._at("risk"), market.number), wanted),
             run=lambda: self._send("risk", "set_market", market.number, wanted),
             owner_of="risk",
         )
@@ -362,7 +368,7 @@ class Deployment:
         return Step(
             "set correlations",
             done=lambda: not list(_wrong_correlations(self._at("risk"), self.plan)),
-            run=lambda: self._send("risk", "set_correlations", matrix),
+            run=lambda: self._send("risk", "set_correlations", pack_rows(matrix)),
             owner_of="risk",
         )
 
@@ -727,7 +733,7 @@ def _wrong_markets(plimsoll: Plimsoll, plan: Plan) -> Iterator[str]:
                 f"{where}.allowance is {state.allowance_cap}, the plan says "
                 f"{market.units('allowance')}"
             )
-        yield from _differ(f"{where}.risk", risk.params(market.number), market.risk.chain())
+        yield from _differ(f"{where}.risk", _params_of(risk, market.number), market.risk.chain())
         feed = _feed_of(oracle.feed(market.number))
         wanted = (
             plimsoll.markets[name].feed.address,
@@ -751,6 +757,11 @@ def _wrong_correlations(risk: Contract, plan: Plan) -> Iterator[str]:
             found = risk.correlation(m, n)
             if found != matrix[m][n]:
                 yield f"correlations.{one}.{other} is {found}, the plan says {matrix[m][n]}"
+
+
+def _params_of(risk: Contract, market: int) -> Any:
+    """Return a market's parameters with the floor of its sigma, which observations do not move."""
+    return risk.params(market)._replace(sigma=risk.volatility_of(market).floor)
 
 
 def _feed_of(feed: Any) -> tuple[Any, ...]:

@@ -1,10 +1,7 @@
 """Listing, parameters and their ranges (SPEC sections 3, 7 and 8)."""
 
-from collections.abc import Sequence
-
 from plimsoll.reference.errors import require
 from plimsoll.reference.liquidation import Liquidation
-from plimsoll.reference.margin import Globals, Risk, is_correlation
 from plimsoll.reference.numbers import (
     CONFIG,
     DAY,
@@ -18,6 +15,7 @@ from plimsoll.reference.numbers import (
     WAD,
     ceil_div,
 )
+from plimsoll.reference.risk import DEPTH, PENALTY_CAP, SHARE, G
 from plimsoll.reference.state import Config, Reward, call, to_address
 
 
@@ -115,39 +113,6 @@ class Admin(Liquidation):
             require(reduce_only or not record.stopped, "no longer reduce-only")
         record.halvings, record.stopped = halvings, reduce_only
 
-    @call
-    def set_risk(self, sender: str, market: int, risk: Risk) -> None:
-        """Risk parameters of a market (MRG-6)."""
-        self.require_admin(sender)
-        require(0 <= market < MARKETS, "no such market")
-        require_range("sigma", 10**9, risk.sigma, 5 * UNIT)
-        require_range("f", 10**9, risk.f, UNIT)
-        require_range("g", 0, risk.g, UNIT)
-        require_range("lambda", 0, risk.lam, UNIT)
-        require_range("depth", 1, risk.depth, 10**12)
-        require_range("c", 0, risk.c, 10**11)
-        require_range("penalty_cap", 10**9, risk.penalty_cap, UNIT // 2)
-        require_range("share", 1, risk.share, 10**13)
-        require(risk.f >= 2 * risk.penalty_cap, "f below two penalties")
-        require(risk.f >= risk.g + risk.penalty_cap, "f below gap and penalty")
-        require(risk.f * UNIT >= risk.lam * risk.share, "f below the impact of the share")
-        self.risks[market] = risk
-
-    @call
-    def set_correlations(self, sender: str, matrix: Sequence[Sequence[int]]) -> None:
-        """The whole matrix in RHO (MRG-3)."""
-        self.require_admin(sender)
-        require(is_correlation(matrix), "not a correlation matrix")
-        self.rho = tuple(tuple(row) for row in matrix)
-
-    @call
-    def set_globals(self, sender: str, z: int, kappa: int) -> None:
-        """z and kappa, in WAD."""
-        self.require_admin(sender)
-        require_range("z", WAD, z, 10 * WAD)
-        require_range("kappa", 125 * 10**16, kappa, 10 * WAD)
-        self.globals = Globals(z, kappa)
-
     def _check_config(self, market: int, config: Config, price: int) -> None:
         """Ranges of a configuration; the listing checks against risk and feed (MRG-6, LED-9)."""
         require_range("oi_cap", 1, config.oi_cap, 2**96 - 1)
@@ -164,10 +129,12 @@ class Admin(Liquidation):
         feed = self.feeds[market]
         require(config.oi_cap * 2**feed.ceiling <= 2**100 * WAD, "oi_cap above the field")
         require(market in self.risks, "no risk parameters")
-        risk: Risk = self.risks[market]
-        require(config.penalty_max * 10**7 <= risk.penalty_cap, "penalty above its cap")
+        share, depth = self.span(SHARE, market)[0], self.span(DEPTH, market)[0]
+        require(
+            config.penalty_max * 10**7 <= self.span(PENALTY_CAP, market)[0], "penalty above its cap"
+        )
         if not config.reduce_only:
             cap_value = config.oi_cap * price * UNIT
-            most = risk.share * risk.depth * WAD * WAD
+            most = share * depth * WAD * WAD
             require(cap_value <= most, "oi_cap above the depth's share")
-        require(feed.gap <= risk.g, "feed's gap above g")
+        require(feed.gap <= self.span(G, market)[0], "feed's gap above g")

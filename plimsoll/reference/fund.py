@@ -4,10 +4,10 @@ from plimsoll.reference.errors import require
 from plimsoll.reference.ledger import Ledger
 from plimsoll.reference.numbers import (
     FUND,
+    REDEEM_WINDOW,
     SERIES_STEP,
     SHARES_MAX,
     VIRTUAL,
-    REDEEM_WINDOW,
     ceil_div,
     floor_div,
 )

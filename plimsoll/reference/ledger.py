@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from plimsoll.reference.errors import Refused, require
-from plimsoll.reference.margin import Breakdown, breakdown, notional
+from plimsoll.reference.margin import Breakdown, notional
 from plimsoll.reference.numbers import (
     A_ONE,
     BUCKETS,
@@ -32,7 +32,7 @@ from plimsoll.reference.numbers import (
     sgn,
     trunc_div,
 )
-from plimsoll.reference.oracle import Oracle
+from plimsoll.reference.risk import Risks
 from plimsoll.reference.state import Leg, Market, call, owner_of, to_address
 
 LegView = tuple[int, int, int, int, int]
@@ -73,7 +73,7 @@ def is_at_once(now: Standing) -> bool:
     return now.equity * WAD < PSI * now.margin.mm
 
 
-class Ledger(Oracle):
+class Ledger(Risks):
     """Cash, positions, marking, settlement, and the questions about them."""
 
     # ---- one leg -----------------------------------------------------------------------------
@@ -234,7 +234,7 @@ class Ledger(Oracle):
 
     # ---- the market beside its book ----------------------------------------------------------
 
-    def fold(self, market: int, price: int) -> None:
+    def fold_funding(self, market: int, price: int) -> None:
         """LED-7: pay at `price` what has left the premium since the last fold."""
         record, minute = self.markets[market], self.time // MINUTE
         passed = (minute - record.folded) % MINUTES
@@ -300,7 +300,7 @@ class Ledger(Oracle):
     def margin_of(self, notionals: dict[int, int]) -> Breakdown:
         """The margin of notionals under the current parameters."""
         crowding = {m: WAD + self.markets[m].bucket * WAD // BUCKETS for m in notionals}
-        return breakdown(notionals, self.risks, self.rho, self.globals, crowding)
+        return self.margin_at(notionals, self.time, crowding)
 
     def clear_deadline(self, account: int, equity: int, mm: int) -> None:
         """LIQ-1: a margin call ends when `equity` of at least `mm` is recorded."""
@@ -386,7 +386,7 @@ class Ledger(Oracle):
     def accrue(self, sender: str, market: int) -> None:
         """LED-7: fold a market's premium; anyone may call."""
         self.require_listed(market)
-        self.fold(market, self.fresh_price(market))
+        self.fold_funding(market, self.fresh_price(market))
 
     @call
     def thaw(self, sender: str, market: int) -> None:

@@ -44,6 +44,17 @@ class Breakdown:
 
 
 Matrix = Sequence[Sequence[int]]
+
+
+@dataclass(frozen=True)
+class Blend:
+    """How far the correlations are on their way to another matrix (MRG-5)."""
+
+    target: Matrix
+    passed: int  # seconds
+    whole: int  # seconds
+
+
 IDENTITY: Matrix = tuple(tuple(RHO * (m == n) for n in range(MARKETS)) for m in range(MARKETS))
 
 
@@ -52,23 +63,44 @@ def notional(size: int, price: int) -> int:
     return sgn(size) * ceil_div(abs(size) * price, WAD)
 
 
-def expected_shortfall(x: Mapping[int, int], risks: Mapping[int, Risk], rho: Matrix, z: int) -> int:
-    """ES = ceil(z * sqrt_up(S) / (100*1e18)); the 100 is the root of RHO."""
-    legs = sorted(m for m in x if x[m] != 0)
-    y = {m: sgn(x[m]) * ceil_div(abs(x[m]) * risks[m].sigma, UNIT) for m in legs}
+def squared_deviation(y: Mapping[int, int], rho: Matrix) -> int:
+    """S before it is clamped: RHO times the variance of the signed amounts `y`."""
+    legs = sorted(y)
     total = RHO * sum(y[m] ** 2 for m in legs)
     for i, m in enumerate(legs):
         for n in legs[i + 1 :]:
             total += 2 * rho[m][n] * y[m] * y[n]
+    return total
+
+
+def expected_shortfall(
+    x: Mapping[int, int],
+    risks: Mapping[int, Risk],
+    rho: Matrix,
+    z: int,
+    blend: Blend | None = None,
+) -> int:
+    """ES = ceil(z * sqrt_up(S) / (100*1e18)); the 100 is the root of RHO."""
+    y = {m: sgn(x[m]) * ceil_div(abs(x[m]) * risks[m].sigma, UNIT) for m in x if x[m] != 0}
+    total = squared_deviation(y, rho)
+    # one leg has no correlations
+    if blend is not None and len(y) > 1:
+        mixed = total * (blend.whole - blend.passed)
+        mixed += squared_deviation(y, blend.target) * blend.passed
+        total = ceil_div(mixed, blend.whole)
     return ceil_div(z * sqrt_up(max(0, total)), 100 * WAD)
 
 
 def maintenance(
-    x: Mapping[int, int], risks: Mapping[int, Risk], rho: Matrix, z: int
+    x: Mapping[int, int],
+    risks: Mapping[int, Risk],
+    rho: Matrix,
+    z: int,
+    blend: Blend | None = None,
 ) -> tuple[int, int, int, int, int]:
     """(ES, floor, gap, impact, fixed cost) of the notionals `x`."""
     legs = [m for m in x if x[m] != 0]
-    es = expected_shortfall(x, risks, rho, z)
+    es = expected_shortfall(x, risks, rho, z, blend)
     floor = ceil_div(sum(risks[m].f * abs(x[m]) for m in legs), UNIT)
     gap = ceil_div(max((risks[m].g * abs(x[m]) for m in legs), default=0), UNIT)
     impact = sum(ceil_div(x[m] ** 2 * risks[m].lam, risks[m].depth * WAD * UNIT) for m in legs)
@@ -82,9 +114,10 @@ def breakdown(
     rho: Matrix,
     params: Globals,
     crowding: Mapping[int, int] | None = None,
+    blend: Blend | None = None,
 ) -> Breakdown:
     """Maintenance and initial margin with all their parts; `crowding` in WAD, 1e18 if not given."""
-    es, floor, gap, impact, fixed = maintenance(x, risks, rho, params.z)
+    es, floor, gap, impact, fixed = maintenance(x, risks, rho, params.z, blend)
     mm = max(es, floor, gap) + impact + fixed
     surcharge = 0
     for m, factor in (crowding or {}).items():
@@ -127,4 +160,17 @@ def is_correlation(matrix: Matrix) -> bool:
             matrix[m][n] == matrix[n][m] and abs(matrix[m][n]) <= RHO for m in span for n in span
         )
         and is_semidefinite(matrix)
+    )
+
+
+def pack_rows(matrix: Matrix) -> list[int]:
+    """Rows of a matrix as the risk model takes them: 16 x int16 as one int256, column n at 16*n."""
+    words = [sum(entry % 2**16 << 16 * n for n, entry in enumerate(row)) for row in matrix]
+    return [word - 2**256 if word >> 255 else word for word in words]
+
+
+def unpack_rows(rows: Sequence[int]) -> Matrix:
+    """The matrix of `pack_rows`."""
+    return tuple(
+        tuple((word >> 16 * n & 0xFFFF ^ 0x8000) - 0x8000 for n in range(MARKETS)) for word in rows
     )

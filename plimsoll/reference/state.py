@@ -61,6 +61,10 @@ class Table(dict[Any, Any]):
         self.journal.entries.append((self, key, self.get(key, MISSING)))
         super().__setitem__(key, value)
 
+    def __delitem__(self, key: Any) -> None:
+        self.journal.entries.append((self, key, self[key]))
+        super().__delitem__(key)
+
 
 def to_address(text: str) -> int:
     """An address as a number, so that the case of its letters does not matter."""
@@ -281,7 +285,13 @@ class State(Record):
         self.filled = Table(self.journal)  # order -> size filled
         self.min_salt = Table(self.journal)  # account -> salt
         self.operators = Table(self.journal)  # (owner, operator) -> approved
-        self.risks = Table(self.journal)  # market -> Risk
+        self.risks = Table(self.journal)  # market -> Risk, its sigma the effective one
+        self.floors = Table(self.journal)  # market -> floor of sigma, UNIT
+        self.settings = Table(self.journal)  # market -> Settings of its volatility
+        self.observations = Table(self.journal)  # market -> Observation
+        self.changes = Table(self.journal)  # (what, market) -> Change that is announced
+        self.steward = 0
+        self.guardian = 0
         self.rho: Matrix = IDENTITY
         self.globals = Globals(z=3 * WAD, kappa=2 * WAD)
         self.reward = Reward(0, 0, 0, 0, 0, 0)

@@ -65,7 +65,7 @@ class Trading(Ledger):
         maker, taker = order.account, account
         change = sgn(order.size) * size
         rules, oi = market.rules, market.oi
-        self.fold(order.market, mark)
+        self.fold_funding(order.market, mark)
         for who in (maker, taker):
             self.require_unlocked(who)
             self.mark(order.market, self.leg(who, order.market), mark)

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from plimsoll.reference import Config, Model, Order, Reward, Risk
+from plimsoll.reference.margin import unpack_rows
+from plimsoll.reference.risk import Settings
 
 
 class UnknownCallError(Exception):
@@ -111,7 +113,25 @@ _APPLY: dict[tuple[str, str], _Apply] = {
     ("fund", "request_redeem"): lambda m, s, a: m.fund_request(s, a["shares"], a["owner"]),
     ("fund", "cancel_request"): lambda m, s, a: m.fund_cancel(s),
     ("risk", "set_market"): lambda m, s, a: m.set_risk(s, a["market"], _risk(a)),
-    ("risk", "set_correlations"): lambda m, s, a: m.set_correlations(s, a["matrix"]),
+    ("risk", "set_volatility"): lambda m, s, a: m.set_volatility(
+        s, a["market"], Settings(**a["new_settings"])
+    ),
+    ("risk", "set_correlations"): lambda m, s, a: m.set_correlations(s, unpack_rows(a["rows"])),
+    ("risk", "observe"): lambda m, s, a: m.observe(s, a["market"]),
+    ("risk", "announce"): lambda m, s, a: m.announce(
+        s, a["what"], a["market"], a["target"], a["start"], a["end"]
+    ),
+    ("risk", "announce_correlations"): lambda m, s, a: m.announce_correlations(
+        s, unpack_rows(a["rows"]), a["start"], a["end"]
+    ),
+    ("risk", "announce_volatility"): lambda m, s, a: m.announce_volatility(
+        s, a["market"], Settings(**a["new_settings"]), a["start"]
+    ),
+    ("risk", "cancel"): lambda m, s, a: m.cancel(s, a["what"], a["market"]),
+    ("risk", "fold"): lambda m, s, a: m.fold(s, a["what"], a["market"]),
+    ("risk", "raise_kappa"): lambda m, s, a: m.raise_kappa(s, a["kappa"]),
+    ("risk", "set_steward"): lambda m, s, a: m.set_steward(s, a["steward"]),
+    ("risk", "set_guardian"): lambda m, s, a: m.set_guardian(s, a["guardian"]),
     ("risk", "set_globals"): lambda m, s, a: m.set_globals(s, a["z"], a["kappa"]),
     ("oracle", "set_feed"): lambda m, s, a: m.set_feed(
         s, a["market"], a["heartbeat"], a["gap"], a["ceiling"]

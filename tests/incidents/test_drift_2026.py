@@ -16,7 +16,10 @@ in whatever market, stay.
 from typing import Any
 
 import pytest
-from engine_world import FUND, MAX, RISK, Config, Party, World, reverts, wad
+from engine_world import FUND, MARKETS, MAX, RISK, Config, Party, World, reverts, wad
+
+from plimsoll.evm import load
+from tests.utils.risk_words import write_globals
 
 TRADERS = 280 * 10**6
 
@@ -52,7 +55,7 @@ def test_drift_risk_parameters_have_ranges(
 ) -> None:
     values = dict(zip(RISK_FIELDS, RISK, strict=True)) | changes
     with reverts(reason):
-        world.risk.set_market(0, tuple(values.values()), sender=world.owner)
+        world.risk.set_market(MARKETS, tuple(values.values()), sender=world.owner)
 
 
 def test_drift_margins_cannot_be_lifted(world: World) -> None:
@@ -62,7 +65,11 @@ def test_drift_margins_cannot_be_lifted(world: World) -> None:
         (0, 0, "risk: z out of range"),
     ):
         with reverts(reason):
-            world.risk.set_globals(z, kappa, sender=world.owner)
+            world.chain.deploy(load("RiskModel"), world.oracle, z, kappa)
+    with reverts("risk: market is set"):
+        world.risk.set_globals(3 * 10**18, 2 * 10**18, sender=world.owner)
+    with reverts("risk: market is set"):
+        world.risk.set_market(0, RISK, sender=world.owner)
 
 
 @pytest.mark.parametrize(
@@ -108,7 +115,7 @@ def test_drift_everything_at_its_end_takes_the_fund_at_most(world: World) -> Non
     """
     hands = world.owner
     worthless(world, 100, depth=10**12)
-    world.risk.set_globals(10**18, 125 * 10**16, sender=hands)
+    write_globals(world.chain, world.risk, 10**18, 125 * 10**16)
     config = Config(
         oi_cap=wad(10**6),
         max_notional=10**30,

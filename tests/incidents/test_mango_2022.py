@@ -63,7 +63,7 @@ def taken(world: World, *parties: Party) -> int:
 def test_mango_listing_refuses_the_size(world: World) -> None:
     """MRG-6: with the depth that the market really had (0.1 m) 500 m units cannot be listed."""
     honest = (*LAX[:4], 10**5, *LAX[5:])
-    world.risk.set_market(0, honest, sender=world.owner)
+    world.set_risk(honest)
     with reverts("listing: oi cap above depth"):
         world.configure()
     # 0.5 m quote of open interest is what goes: 13 m units

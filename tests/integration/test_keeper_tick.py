@@ -24,6 +24,7 @@ from plimsoll.protocol import (
     parse_plan,
     sign_order,
 )
+from tests.utils.risk_words import write_correlations
 
 WAD = 10**18
 UNITS = 10**6
@@ -584,7 +585,7 @@ def test_hedged_slices_are_the_lenss_and_the_engine_takes_them(world: World, see
     draw = random.Random(seed)
     rho = [[10**4 * (m == n) for n in range(16)] for m in range(16)]
     rho[0][1] = rho[1][0] = 9_000
-    world.plimsoll.risk.set_correlations(rho)
+    write_correlations(world.chain, world.plimsoll.risk, rho)
     trader = world.actor("trader", draw.randint(100, 600))
     world.actor("rival", 10**7)
     for market in range(MARKETS):

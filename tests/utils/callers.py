@@ -15,6 +15,9 @@ OPEN = (ANYONE, SIGNED, SHARES, REQUESTER)
 
 OWNER = "the owner"
 GUARDIAN = "the owner; the guardian only to tighten"
+UNSET = "the owner, for markets that are not set yet"
+STEWARD = "the owner or the steward"
+CANCELS = "the owner, the steward or the guardian, before the change starts"
 TAKER = "owner or operator of the taker's account, with the maker's signature"
 LIQUIDATOR = "owner or operator of the liquidator's account"
 MAKER = "owner or operator of the maker's account"
@@ -61,9 +64,19 @@ CALLERS: dict[str, dict[str, str]] = {
         "transfer_ownership": OWNER,
     },
     "RiskModel": {
-        "set_market": OWNER,
-        "set_globals": OWNER,
-        "set_correlations": OWNER,
+        "set_steward": OWNER,
+        "set_guardian": OWNER,
+        "set_market": UNSET,
+        "set_volatility": UNSET,
+        "set_globals": UNSET,
+        "set_correlations": UNSET,
+        "announce": STEWARD,
+        "announce_correlations": STEWARD,
+        "announce_volatility": STEWARD,
+        "raise_kappa": STEWARD,
+        "cancel": CANCELS,
+        "observe": ANYONE,
+        "fold": ANYONE,
         "transfer_ownership": OWNER,
     },
     "PriceOracle": {

@@ -13,8 +13,9 @@ from random import Random
 from typing import Any, ClassVar, Protocol, TypeVar
 
 from plimsoll.reference import Order
-from plimsoll.reference.numbers import CURE, FUND, TREASURY, VOID, WAD, ceil_div, sgn
+from plimsoll.reference.numbers import CURE, DAY, FUND, TREASURY, VOID, WAD, ceil_div, sgn
 from plimsoll.reference.oracle import DIVERGED, INVALID, STALE
+from plimsoll.reference.risk import FIELDS, HOUR, Z
 from tests.utils.twin import Outcome, Twin
 
 T = TypeVar("T")
@@ -84,6 +85,7 @@ class Scenario:
         "operator": 1,
         "administer": 2,
         "guard": 1,
+        "risk": 3,
     }
 
     def __init__(self, twin: Twin) -> None:
@@ -250,7 +252,8 @@ class Scenario:
     def _size_for(self, choice: Choice, account: int, market: int) -> int:
         """A size that uses a part of what the account's equity carries; sometimes too much."""
         now = self.model.standing(account)
-        risk, params = self.model.risks[market], self.model.globals
+        risk = self.model.risk_at(market, self.model.time)
+        params = self.model.globals_at(self.model.time)
         rate = max(risk.sigma * params.z // WAD, risk.f)
         room = now.initial_equity - now.margin.im
         percent = choice.pick((5, 30, 60, 85, 90, 95, 100, 110))
@@ -784,8 +787,8 @@ class Scenario:
         self._count("set operator", outcome)
 
     def administer(self, choice: Choice) -> None:
-        """A market only reduces or trades again; other fees, another allowance, other risk."""
-        market, kind = self._market(choice), choice.number(0, 6)
+        """A market only reduces or trades again; other fees, another allowance."""
+        market, kind = self._market(choice), choice.number(0, 5)
         rules = self.model.markets[market].rules
         listing = self.twin.world.listings[market]
         if kind < 3:
@@ -793,17 +796,12 @@ class Scenario:
             changed = replace(rules, reduce_only=not rules.reduce_only and choice.number(0, 1) == 0)
         elif kind == 3:
             changed = replace(rules, maker_fee=choice.pick((0, 37)), taker_fee=choice.pick((0, 99)))
-        elif kind == 6:
+        elif kind == 5:
             cap = listing.config.oi_cap * choice.pick((3, 4, 5)) // 4
             changed = replace(rules, oi_cap=min(cap, 2**96 - 1))
-        elif kind == 4:
+        else:
             cap = choice.pick((0, listing.allowance // 2, listing.allowance))
             self._count("set allowance", self.twin.set_allowance(market, cap))
-            return
-        else:
-            percent = choice.pick((60, 100, 100, 130))
-            risk = replace(listing.risk, sigma=listing.risk.sigma * percent // 100)
-            self._count("set risk", self.twin.set_risk(market, risk))
             return
         self._count("set market", self.twin.set_market(market, changed))
 
@@ -817,6 +815,40 @@ class Scenario:
         # never for long: else nothing would be opened any more
         if outcome.receipt is not None and choice.number(0, 3):
             self._count("loosen", self.twin.restrict_market("owner", market, 0, False))
+
+    def risk(self, choice: Choice) -> None:
+        """The price is observed; a parameter is announced, cancelled or folded."""
+        market, kind = self._market(choice), choice.number(0, 3)
+        what = choice.pick((0, 1, 3, 4, 5, 8, 9))
+        place = market if what < Z else 0
+        if kind == 0:
+            self._count("observe", self.twin.observe(choice.pick(TRADERS), market))
+        elif kind == 1:
+            now = self.model.time
+            start = now + DAY + choice.pick((-1, 0, 0, HOUR))
+            value = self._announced(choice, what, place)
+            end = start + choice.pick((HOUR - 1, HOUR, HOUR, DAY))
+            self._count("announce", self.twin.announce(what, place, value, start, end))
+        else:
+            pending = sorted(self.model.changes) or [(what, place)]
+            found = choice.pick(pending)
+            if kind == 2:
+                self._count("cancel change", self.twin.cancel_change(*found))
+            else:
+                change = self.model.changes.get(found)
+                if change is not None and choice.number(0, 1):
+                    self.twin.pass_time(max(1, change.end - self.model.time))
+                self._count("fold", self.twin.fold(choice.pick(TRADERS), *found))
+
+    def _announced(self, choice: Choice, what: int, market: int) -> int:
+        """A value that may be announced, near the one that holds."""
+        now = self.model.time
+        params = self.model.globals_at(now)
+        if what >= Z:
+            value = (params.z, params.kappa)[what - Z]
+        else:
+            value = getattr(self.model.risk_at(market, now), FIELDS[what])
+        return int(value * choice.pick((80, 95, 105, 130)) // 100)
 
 
 def walk(

@@ -21,6 +21,7 @@ from plimsoll.evm import Account, Chain, Handle, Receipt, Revert, load
 from plimsoll.protocol.orders import Domain
 from plimsoll.protocol.orders import Order as SignableOrder
 from plimsoll.reference import Config, Model, Order, Refused, Reward, Risk
+from plimsoll.reference.margin import pack_rows
 from plimsoll.reference.numbers import CANCELLED, FUND, TREASURY, WAD
 from plimsoll.reference.state import Market
 from tests.utils.follower import Follower
@@ -169,7 +170,7 @@ class Twin:
 
         self.token = create("TestToken", world.decimals)
         self.oracle = create("PriceOracle")
-        self.risk = create("RiskModel", world.z, world.kappa)
+        self.risk = create("RiskModel", self.oracle, world.z, world.kappa)
         parts = (self.token, world.decimals, self.oracle, self.risk)
         admin = create("MarginEngineAdmin", *parts)
         liquidation = create("MarginEngineLiquidation", self.oracle, self.risk, admin)
@@ -445,12 +446,48 @@ class Twin:
 
     def set_correlations(self, matrix: Matrix) -> Outcome:
         """The whole matrix."""
-        rows = [list(row) for row in matrix]
         return self._do(
             "set_correlations",
             (matrix,),
-            lambda: self.risk.set_correlations(rows, sender=self.owner),
+            lambda: self.risk.set_correlations(pack_rows(matrix), sender=self.owner),
             lambda: self.model.set_correlations(self.owner_address, matrix),
+        )
+
+    def observe(self, who: str, market: int) -> Outcome:
+        """Fold the price into the volatility."""
+        return self._do(
+            "observe",
+            (who, market),
+            lambda: self.risk.observe(market, sender=self.actor(who)),
+            lambda: self.model.observe(self._sender(who), market),
+        )
+
+    def announce(self, what: int, market: int, value: int, start: int, end: int) -> Outcome:
+        """Announce a change of a risk parameter, as the owner."""
+        args = (what, market, value, start, end)
+        return self._do(
+            "announce",
+            args,
+            lambda: self.risk.announce(*args, sender=self.owner),
+            lambda: self.model.announce(self.owner_address, *args),
+        )
+
+    def cancel_change(self, what: int, market: int) -> Outcome:
+        """Drop an announced change, as the owner."""
+        return self._do(
+            "cancel_change",
+            (what, market),
+            lambda: self.risk.cancel(what, market, sender=self.owner),
+            lambda: self.model.cancel(self.owner_address, what, market),
+        )
+
+    def fold(self, who: str, what: int, market: int) -> Outcome:
+        """Store the end of an announced change."""
+        return self._do(
+            "fold",
+            (who, what, market),
+            lambda: self.risk.fold(what, market, sender=self.actor(who)),
+            lambda: self.model.fold(self._sender(who), what, market),
         )
 
     def set_globals(self, z: int, kappa: int) -> Outcome:

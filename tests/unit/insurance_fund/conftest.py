@@ -81,7 +81,7 @@ class World:
         self.scale = 10 ** (18 - self.decimals)
         self.token = chain.deploy(self.load(self.kind), self.decimals, *self.token_args)
         self.oracle = chain.deploy(self.load("PriceOracle"))
-        self.risk = chain.deploy(self.load("RiskModel"), 3 * WAD, 3 * WAD // 2)
+        self.risk = chain.deploy(self.load("RiskModel"), self.oracle, 3 * WAD, 3 * WAD // 2)
         self.engine = self.new_engine(self.token, self.decimals)
         self.fund = self.new_fund(self.engine)
         self.engine.set_fund(self.fund)

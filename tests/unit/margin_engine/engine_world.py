@@ -5,7 +5,7 @@ MM = 6 % of x + 1 and IM = 9 % of x + 1.5; a fill costs its maker 0.02 % and its
 The tests of `tests/incidents` use it too.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from copy import copy
 from dataclasses import dataclass, field
@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from plimsoll.evm import Account, Artifact, Chain, Event, Handle, Receipt, Revert, load
+from tests.utils.risk_words import write_correlations, write_params
 
 WAD = 10**18
 UNIT = 10**12
@@ -230,7 +231,7 @@ class World:
         self.scale = 10 ** (18 - self.decimals)
         self.token = chain.deploy(self.load(self.kind), self.decimals, *self.token_args)
         self.oracle = chain.deploy(self.load("PriceOracle"), sender=self.owner)
-        self.risk = chain.deploy(self.load("RiskModel"), Z, KAPPA, sender=self.owner)
+        self.risk = chain.deploy(self.load("RiskModel"), self.oracle, Z, KAPPA, sender=self.owner)
         self.engine = self.new_engine()
         self.fund = chain.deploy(
             self.load("InsuranceFund"), self.engine, "Plimsoll fund", "pFUND", NOTICE
@@ -330,13 +331,17 @@ class World:
         now = Config(*self.engine.market_state(market).config)
         self.engine.set_market(market, now._replace(**changes), sender=self.owner)
 
+    def set_risk(self, params: Sequence[int], market: int = 0) -> None:
+        """Other risk parameters of a market, without the announcement they would take."""
+        write_params(self.chain, self.risk, market, params)
+
     def correlate(self, rho: int, *markets: int) -> None:
         """The same correlation (1e4) between any two of these markets, zero elsewhere."""
         matrix = [
             [10_000 if m == n else rho if m in markets and n in markets else 0 for n in range(16)]
             for m in range(16)
         ]
-        self.risk.set_correlations(matrix, sender=self.owner)
+        write_correlations(self.chain, self.risk, matrix)
 
     # -- actors ------------------------------------------------------------------------------------
 
@@ -530,7 +535,7 @@ class World:
         """
         risk = (10**11, 4 * 10**10, 10**10, 0, 10**9, fixed, 2 * 10**10, 5 * 10**12)
         for market in range(2):
-            self.risk.set_market(market, risk, sender=self.owner)
+            self.set_risk(risk, market)
         self.correlate(10_000, 0, 1)
         hedger, maker = self.party("hedger", 1_465), self.party("other side", 100_000)
         self.trade(hedger, maker, -10 * WAD, market=1)

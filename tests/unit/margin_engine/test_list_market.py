@@ -242,7 +242,7 @@ def test_list_market_reverts_no_risk_parameters(world: World) -> None:
 def test_list_market_reverts_oi_cap_above_depth(world: World, new: int) -> None:
     """share 5 of depth 2,000,000 quote: an OI of 100,000 at 100, and not a wei more."""
     risk = (*RISK[:4], 2 * 10**6, *RISK[5:])
-    world.risk.set_market(new, risk, sender=world.owner)
+    world.set_risk(risk, new)
     with reverts("listing: oi cap above depth"):
         world.list_market(new, Config(oi_cap=wad(10**5) + 1))
     with world.chain.anchor():
@@ -253,7 +253,7 @@ def test_list_market_reverts_oi_cap_above_depth(world: World, new: int) -> None:
 def test_list_market_reverts_feeds_gap_above_risks(world: World, new: int) -> None:
     """The feed may jump 1 %; g must cover that."""
     risk = (*RISK[:2], 10**10 - 1, *RISK[3:])
-    world.risk.set_market(new, risk, sender=world.owner)
+    world.set_risk(risk, new)
     with reverts("listing: feed's gap above risk's"):
         world.list_market(new)
 

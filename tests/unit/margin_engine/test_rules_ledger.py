@@ -329,7 +329,7 @@ def test_led_9_everything_at_its_largest(world: World) -> None:
     2**22 units at 302,231 quote, 1.27e12 quote, in two positions below the maximum of 1e12.
     """
     top = 302_231
-    world.risk.set_market(0, (*RISK[:4], 10**12, *RISK[5:]), sender=world.owner)
+    world.set_risk((*RISK[:4], 10**12, *RISK[5:]))
     world.price(0, top)
     world.configure(oi_cap=wad(2**22), max_notional=10**30)
     longs = [world.party(f"whale {i}", 2 * 10**11) for i in range(2)]
@@ -351,7 +351,7 @@ def test_led_9_everything_at_its_largest(world: World) -> None:
 
 def test_led_9_everything_at_its_largest_upwards(world: World) -> None:
     """The same for shorts: from 1e-8 to the ceiling."""
-    world.risk.set_market(0, (*RISK[:4], 10**12, *RISK[5:]), sender=world.owner)
+    world.set_risk((*RISK[:4], 10**12, *RISK[5:]))
     world.configure(oi_cap=wad(2**22), min_notional=10**16, max_notional=10**30)
     world.price(0, "0.00001")
     short, long = world.party("bear", 100), world.party("bull", 100)

@@ -73,7 +73,7 @@ def test_liq_2_penalty_is_bounded_by_the_margin_that_is_freed(world: World) -> N
     """
     risk = (10**11, 4 * 10**10, 10**10, 0, 10**9, 0, 2 * 10**10, 5 * 10**12)
     for market in range(2):
-        world.risk.set_market(market, risk, sender=world.owner)
+        world.set_risk(risk, market)
     world.correlate(10_000, 0, 1)
     trader, maker = world.party("hedger", 1_000), world.party("maker", 100_000)
     for _ in range(4):
@@ -97,7 +97,7 @@ def test_liq_2_whole_where_no_part_raises_health(world: World) -> None:
     """
     risk = (10**11, 4 * 10**10, 10**10, 0, 10**9, 10**9, 2 * 10**10, 5 * 10**12)
     for market in range(2):
-        world.risk.set_market(market, risk, sender=world.owner)
+        world.set_risk(risk, market)
     world.correlate(10_000, 0, 1)
     trader, maker = world.party("hedger", 4_760), world.party("maker", 100_000)
     world.trade(trader, maker, wad(-1), market=1)
@@ -147,7 +147,7 @@ def portfolio(world: World, draw: random.Random) -> Party:
         10**12,
     )
     for market in range(3):
-        world.risk.set_market(market, risk, sender=world.owner)
+        world.set_risk(risk, market)
         world.configure(market, oi_cap=wad(90), penalty_min=draw.randrange(0, 500))
     world.correlate(draw.choice((0, 5_000, 9_500, 10_000)), *range(legs))
     account, maker = world.party("account", 10_000), world.party("maker", 10**6)

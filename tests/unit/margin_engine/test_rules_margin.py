@@ -11,6 +11,8 @@ from engine_world import (
     wad,
 )
 
+from plimsoll.reference.margin import pack_rows
+
 
 def test_mrg_1_initial_equity_leaves_out_profit(world: World) -> None:
     """Cash 999.4; +300 in market 0, -40 in 1, 0 in 2: E = 1259.4 and E_init = 959.4."""
@@ -65,7 +67,7 @@ def test_mrg_2_a_hedge_lowers_the_margin(world: World) -> None:
     """
     risk = (10**11, 4 * 10**10, 10**10, 0, 10**9, 10**6, 2 * 10**10, 5 * 10**12)
     for market in range(2):
-        world.risk.set_market(market, risk, sender=world.owner)
+        world.set_risk(risk, market)
     trader, maker = world.party("trader", 10_000), world.party("maker", 10_000)
     world.trade(trader, maker, wad(10))
     world.trade(trader, maker, wad(-10), market=1)
@@ -79,21 +81,31 @@ def test_mrg_2_a_hedge_lowers_the_margin(world: World) -> None:
 
 
 def test_mrg_3_a_matrix_that_is_none_is_refused(world: World) -> None:
-    """Three markets at -0.9 to each other: the smallest eigenvalue is -0.8."""
-    with reverts("risk: matrix is not psd"):
-        world.correlate(-9_000, 0, 1, 2)
-    world.correlate(-5_000, 0, 1, 2)
+    """Three markets at -0.5001 to each other: the smallest eigenvalue is -0.0002."""
+    start = world.chain.timestamp + 86_400
+    for rho in (-5_001, -5_000):
+        matrix = [[10_000 * (m == n) for n in range(16)] for m in range(16)]
+        for m, n in ((0, 1), (0, 2), (1, 2)):
+            matrix[m][n] = matrix[n][m] = rho
+        rows = pack_rows(matrix)
+        if rho == -5_000:
+            world.risk.announce_correlations(rows, start, start + 3_600, sender=world.owner)
+            continue
+        with reverts("risk: matrix is not psd"):
+            world.risk.set_correlations(rows, sender=world.owner)
+        with reverts("risk: matrix is not psd"):
+            world.risk.announce_correlations(rows, start, start + 3_600, sender=world.owner)
 
 
 def test_mrg_6_listing_checks(world: World) -> None:
     """Penalty within the risk model's cap, the cap within the depth, the feed's gap within g."""
     with reverts("listing: penalty above risk cap"):
         world.configure(penalty_max=2_001)
-    world.risk.set_market(0, (*RISK[:4], 2 * 10**6, *RISK[5:]), sender=world.owner)
+    world.set_risk((*RISK[:4], 2 * 10**6, *RISK[5:]))
     world.configure()
     with reverts("listing: oi cap above depth"):
         world.configure(oi_cap=Config().oi_cap + 1)
-    world.risk.set_market(0, (*RISK[:2], 10**9, *RISK[3:]), sender=world.owner)
+    world.set_risk((*RISK[:2], 10**9, *RISK[3:]))
     with reverts("listing: feed's gap above risk's"):
         world.configure()
 

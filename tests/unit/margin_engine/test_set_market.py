@@ -68,7 +68,7 @@ def test_set_market_default_with_a_dead_feed(world: World, what: str) -> None:
 def test_set_market_default_only_reduces_above_the_depth(world: World) -> None:
     """The price rose, so that the cap is above the depth: it can be set to reduce only."""
     risk = (*RISK[:4], 2 * 10**6, *RISK[5:])
-    world.risk.set_market(0, risk, sender=world.owner)
+    world.set_risk(risk)
     world.price(0, 101)
     with reverts("listing: oi cap above depth"):
         world.configure()

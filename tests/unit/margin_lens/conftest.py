@@ -38,7 +38,7 @@ class World:
         chain = self.chain
         self.token = chain.deploy(load("TestToken"), 6)
         self.oracle = chain.deploy(load("PriceOracle"))
-        self.risk = chain.deploy(load("RiskModel"), 3 * WAD, 3 * WAD // 2)
+        self.risk = chain.deploy(load("RiskModel"), self.oracle, 3 * WAD, 3 * WAD // 2)
         self.engine = self.new_engine()
         self.fund = chain.deploy(
             load("InsuranceFund"), self.engine, "Plimsoll fund", "pFUND", NOTICE

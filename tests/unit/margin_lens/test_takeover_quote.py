@@ -6,6 +6,7 @@ import random
 import pytest
 
 from plimsoll.evm import Revert, load
+from tests.utils.risk_words import write_correlations, write_params
 
 WAD = 10**18
 ALLOWED, NOT_LISTED, NO_POSITION, NOT_FRESH, HEALTHY, BANKRUPT, NO_SLICE = range(7)
@@ -22,7 +23,7 @@ def correlate(world, rho: int) -> None:
     matrix = [
         [10_000 if m == n else rho if max(m, n) < 4 else 0 for n in range(16)] for m in range(16)
     ]
-    world.risk.set_correlations(matrix)
+    write_correlations(world.chain, world.risk, matrix)
 
 
 def configure(world, minimum: int, low: int, high: int) -> None:
@@ -168,7 +169,7 @@ def test_takeover_quote_hedge_is_bounded_by_health(world, trader, liquidator, ta
     world.trade(trader, account, 0, 10 * WAD)
     for market in (0, 1):  # rougher seas: ES is far above the floor now
         risk = world.risk.params(market)._replace(sigma=11 * 10**10)
-        world.risk.set_market(market, risk)
+        write_params(world.chain, world.risk, market, risk)
     health = world.engine.health(account)
     assert 0 < health.equity < health.maintenance
     quote = world.lens.takeover_quote(account, 0)

@@ -28,6 +28,7 @@ from plimsoll.protocol import (
     verify,
 )
 from plimsoll.protocol.addresses import checked_address
+from tests.utils.risk_words import write_correlations, write_globals, write_params
 
 WAD = 10**18
 DAY = 86_400
@@ -491,14 +492,14 @@ def _changed_parameters(plimsoll: Plimsoll, what: str, owner: str) -> str:
             engine.set_allowance(0, WAD, sender=owner)
             return "markets.BTC.allowance is"
         case "risk":
-            risk.set_market(3, risk.params(3)._replace(sigma=10**11), sender=owner)
+            write_params(plimsoll.backend.chain, risk, 3, risk.params(3)._replace(sigma=10**11))
             return "markets.DOGE.risk.sigma is 100000000000, the plan says 50000000000"
         case "globals":
-            risk.set_globals(2 * WAD, 2 * WAD, sender=owner)
+            write_globals(plimsoll.backend.chain, risk, 2 * WAD, 2 * WAD)
             return "risk.globals.z is"
         case "correlations":
             matrix = [[10_000 * (m == n) for n in range(16)] for m in range(16)]
-            risk.set_correlations(matrix, sender=owner)
+            write_correlations(plimsoll.backend.chain, risk, matrix)
             return "correlations.BTC.DOGE is 0, the plan says 5500"
         case "feed":
             feed = oracle.feed(0)

@@ -109,7 +109,8 @@ def hedged(world: Any, first: Risk, second: Risk, rho: int, cash: int, value: in
     world.trade(WEAK, DEALER, value * WAD // 100, market=0)
     world.trade(WEAK, DEALER, -value * WAD // 100, market=1)
     for market, risk in enumerate((first, second)):
-        model.set_risk(OWNER, market, risk)
+        model.risks[market] = risk
+        model.floors[market] = risk.sigma
         model.set_market(OWNER, market, replace(config, penalty_min=200, penalty_max=500))
     return weak
 

@@ -33,12 +33,12 @@ class Driver:
         self.world, self.model, self.random = world, world.model, random
         self.done: Counter[str] = Counter()
         self.owners_calls = 0  # LED-6: which may cost an account without position and arrears cash
+        rho = [[10_000 if m == n else 7_000 for n in range(MARKETS)] for m in range(MARKETS)]
+        self.model.set_correlations(OWNER, rho)
         for market, price in BASE.items():
             cap = 10**5 * WAD * WAD // price
             risk = replace(RISK, c=10**6 * market)
             world.market(market, price, risk, oi_cap=cap, maker_fee=200, taker_fee=500)
-        rho = [[10_000 if m == n else 7_000 for n in range(MARKETS)] for m in range(MARKETS)]
-        self.model.set_correlations(OWNER, rho)
         self.accounts = [world.actor(i, 3_000) for i in range(ACTORS)]
         self.senders = [f"0x{account >> 96:040x}" for account in self.accounts]
 

@@ -105,9 +105,15 @@ def identity() -> Callable[[], list[list[int]]]:
 
 
 @pytest.fixture
-def risk(chain: Chain, owner: Account) -> Handle:
+def oracle(chain: Chain, owner: Account) -> Handle:
+    """An oracle without feeds."""
+    return chain.deploy(load("PriceOracle"), sender=owner)
+
+
+@pytest.fixture
+def risk(chain: Chain, owner: Account, oracle: Handle) -> Handle:
     """z = 3, kappa = 1.3, no market set."""
-    return chain.deploy(load("RiskModel"), Z, KAPPA, sender=owner)
+    return chain.deploy(load("RiskModel"), oracle, Z, KAPPA, sender=owner)
 
 
 @pytest.fixture
@@ -118,11 +124,27 @@ def set_risk(risk: Handle, owner: Account) -> Handle:
     return risk
 
 
+@pytest.fixture
+def feeds(chain: Chain, oracle: Handle, owner: Account) -> list[Handle]:
+    """Feeds of markets 0 to 2 with 8 decimals, at 100; an answer lives for a day."""
+    made = [chain.deploy(load("MockAggregator"), 8, 100 * 10**8) for _ in range(3)]
+    for market, feed in enumerate(made):
+        oracle.set_feed(market, feed, 86_400, PARAMS["g"], 78, sender=owner)
+    return made
+
+
 @pytest.fixture(scope="module")
 def shared_risk() -> Any:
     """A risk model for properties, on a chain of its own whose default sender owns it."""
     chain = Chain()
-    risk = chain.deploy(load("RiskModel"), Z, KAPPA)
+    risk = chain.deploy(load("RiskModel"), chain.deploy(load("PriceOracle")), Z, KAPPA)
     for market in range(16):
         risk.set_market(market, PARAMS)
     return risk
+
+
+@pytest.fixture(scope="module")
+def blank_risk() -> Any:
+    """The same without a market, so that any matrix may be set."""
+    chain = Chain()
+    return chain.deploy(load("RiskModel"), chain.deploy(load("PriceOracle")), Z, KAPPA)

@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 from plimsoll.evm import Account, Chain, Handle, Revert
 from plimsoll.reference import margin as reference
+from plimsoll.reference.margin import pack_rows
+from tests.utils.risk_words import write_correlations, write_globals, write_params
 
 WAD = 10**18
 UNIT = 10**12
@@ -188,10 +190,10 @@ def test_margin_agrees_with_the_formula(
     """Every part, to the wei, over the whole of the ranges; and the reference model agrees."""
     legs, params = portfolio
     with shared_risk.chain.anchor():
-        shared_risk.set_globals(z, kappa)
-        shared_risk.set_correlations(rho)
+        write_globals(shared_risk.chain, shared_risk, z, kappa)
+        write_correlations(shared_risk.chain, shared_risk, rho)
         for market, values in params.items():
-            shared_risk.set_market(market, values)
+            write_params(shared_risk.chain, shared_risk, market, tuple(values.values()))
         parts = shared_risk.breakdown(legs)
         margin = shared_risk.margin(legs)
     assert tuple(parts) == formula(legs, params, rho, z, kappa)
@@ -225,7 +227,7 @@ def test_margin_at_the_ends_of_all_ranges(
     )
     rho = [[10_000] * 16 for _ in range(16)]
     risk.set_globals(10 * WAD, 10 * WAD, sender=owner)
-    risk.set_correlations(rho, sender=owner)
+    risk.set_correlations(pack_rows(rho), sender=owner)
     for market in range(8, 16):
         risk.set_market(market, highest, sender=owner)
     legs = [leg(m, sign * LARGEST, crowding) for m in range(8, 16)]
@@ -237,7 +239,7 @@ def test_margin_at_the_ends_of_all_ranges(
     assert tuple(risk.breakdown(mixed)) == formula(
         mixed, dict.fromkeys(range(16), highest), rho, 10 * WAD, 10 * WAD
     )
-    risk.set_correlations(identity(), sender=owner)
+    write_correlations(risk.chain, risk, identity())
     assert risk.breakdown(mixed).es > 0
 
 
@@ -255,7 +257,7 @@ def test_margin_is_subadditive_and_blind_to_order(
     """MRG-2: merging never raises max(ES, floor, gap) above the sum (a wei of rounding a part)."""
     legs = [leg(m, x) for m, x in notionals.items()]
     with shared_risk.chain.anchor():
-        shared_risk.set_correlations(rho)
+        write_correlations(shared_risk.chain, shared_risk, rho)
         whole = shared_risk.breakdown(legs)
         parts = [shared_risk.breakdown([one]) for one in legs]
         shuffled = list(legs)
@@ -280,9 +282,9 @@ def test_margin_rises_with_sigma_alone(
     """MRG-2: in an account of one position."""
     low, high = sorted((first, second))
     with shared_risk.chain.anchor():
-        shared_risk.set_market(0, params_of(sigma=low))
+        write_params(shared_risk.chain, shared_risk, 0, tuple(params_of(sigma=low).values()))
         before = shared_risk.margin([leg(0, notional)])
-        shared_risk.set_market(0, params_of(sigma=high))
+        write_params(shared_risk.chain, shared_risk, 0, tuple(params_of(sigma=high).values()))
         after = shared_risk.margin([leg(0, notional)])
     assert after[0] >= before[0]
     assert after[1] >= before[1]

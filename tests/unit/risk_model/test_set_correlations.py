@@ -1,6 +1,7 @@
 """RiskModel.set_correlations and RiskModel.correlation (MRG-3)"""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from plimsoll.evm import Account, Chain, Handle, Revert, load
-from plimsoll.reference.margin import is_semidefinite
+from plimsoll.reference.margin import is_semidefinite, pack_rows
 
 Matrix = list[list[int]]
 NOT_PSD = "risk: matrix is not psd"
@@ -19,7 +20,7 @@ LOWEST_EIGENVALUE = -1.6e-7
 
 def accepted(risk: Handle, matrix: Matrix) -> bool:
     try:
-        risk.set_correlations.call(matrix)
+        risk.set_correlations.call(pack_rows(matrix))
     except Revert as error:
         if error.reason != NOT_PSD:
             raise
@@ -55,7 +56,7 @@ def test_set_correlations_default(
     matrix[0][1] = matrix[1][0] = 9_999
     matrix[3][15] = matrix[15][3] = -4_321
     matrix[14][15] = matrix[15][14] = 1
-    risk.set_correlations(matrix, sender=owner)
+    risk.set_correlations(pack_rows(matrix), sender=owner)
     for m in range(16):
         for n in range(16):
             assert risk.correlation(m, n) == matrix[m][n]
@@ -70,16 +71,48 @@ def test_set_correlations_emits_correlations_updated(
 ) -> None:
     matrix = identity()
     matrix[2][5] = matrix[5][2] = -3_000
-    event = risk.set_correlations(matrix, sender=owner).event("CorrelationsUpdated")
+    event = risk.set_correlations(pack_rows(matrix), sender=owner).event("CorrelationsUpdated")
     words = [sum(row[n] % 2**16 << 16 * n for n in range(16)) for row in matrix]
     assert [row % 2**256 for row in event.rows] == words
+
+
+def test_mrg_5_set_correlations_reverts_rho_of_set_markets(
+    risk: Handle, owner: Account, identity: Callable[[], Matrix], params_of: Callable[..., Any]
+) -> None:
+    """Between markets that are set correlations are announced; those of a new market are free."""
+    matrix = identity()
+    matrix[3][7] = matrix[7][3] = 4_000
+    matrix[3][3] = 10_000
+    risk.set_correlations(pack_rows(matrix), sender=owner)
+    for market in (3, 7, 15):
+        risk.set_market(market, params_of(), sender=owner)
+    matrix[3][8] = matrix[8][3] = -2_000
+    matrix[0][1] = matrix[1][0] = 2_000
+    risk.set_correlations(pack_rows(matrix), sender=owner)
+    assert (risk.correlation(3, 8), risk.correlation(1, 0)) == (-2_000, 2_000)
+    for m, n, rho in ((3, 7, 4_001), (3, 7, 0), (15, 3, 1), (7, 15, -1)):
+        changed = [list(row) for row in matrix]
+        changed[m][n] = changed[n][m] = rho
+        with pytest.raises(Revert, match="risk: rho of set markets"):
+            risk.set_correlations(pack_rows(changed), sender=owner)
+
+
+def test_mrg_5_set_correlations_reverts_while_one_is_announced(
+    chain: Chain, risk: Handle, owner: Account, identity: Callable[[], Matrix]
+) -> None:
+    rows, start = pack_rows(identity()), chain.timestamp + 86_400
+    risk.announce_correlations(rows, start, start + 3_600, sender=owner)
+    with pytest.raises(Revert, match="risk: change is pending"):
+        risk.set_correlations(rows, sender=owner)
+    risk.cancel(10, 0, sender=owner)
+    risk.set_correlations(rows, sender=owner)
 
 
 def test_set_correlations_reverts_stranger(
     risk: Handle, stranger: Account, identity: Callable[[], Matrix]
 ) -> None:
     with pytest.raises(Revert, match="ownable: caller is not the owner"):
-        risk.set_correlations(identity(), sender=stranger)
+        risk.set_correlations(pack_rows(identity()), sender=stranger)
 
 
 @pytest.mark.parametrize(
@@ -91,7 +124,7 @@ def test_set_correlations_reverts_stranger(
         ({(3, 3): 9_999}, "risk: diagonal is not one"),
         ({(3, 3): -10_000}, "risk: diagonal is not one"),
         ({(15, 15): 0}, "risk: diagonal is not one"),
-        ({(3, 3): 10_001}, "risk: rho out of range"),
+        ({(3, 3): 10_001}, "risk: diagonal is not one"),
         ({(4, 9): 10_001, (9, 4): 10_001}, "risk: rho out of range"),
         ({(4, 9): -10_001, (9, 4): -10_001}, "risk: rho out of range"),
         ({(4, 9): -32_768, (9, 4): -32_768}, "risk: rho out of range"),
@@ -119,7 +152,7 @@ def test_set_correlations_reverts(
     for (m, n), rho in changes.items():
         matrix[m][n] = rho
     with pytest.raises(Revert, match=reason):
-        risk.set_correlations(matrix, sender=owner)
+        risk.set_correlations(pack_rows(matrix), sender=owner)
 
 
 SIXTEENTH = [[10_000 if m == n else -666 for n in range(16)] for m in range(16)]
@@ -127,24 +160,24 @@ TOO_MUCH = [[10_000 if m == n else -667 for n in range(16)] for m in range(16)]
 
 
 def test_set_correlations_accepts_singular(
-    shared_risk: Handle, identity: Callable[[], Matrix]
+    blank_risk: Handle, identity: Callable[[], Matrix]
 ) -> None:
     """Matrices whose smallest eigenvalue is exactly zero."""
-    assert accepted(shared_risk, [[10_000] * 16 for _ in range(16)])
+    assert accepted(blank_risk, [[10_000] * 16 for _ in range(16)])
     halves = [[10_000 if m % 2 == n % 2 else -10_000 for n in range(16)] for m in range(16)]
-    assert accepted(shared_risk, halves)
+    assert accepted(blank_risk, halves)
     triple = identity()
     for m, n in [(0, 1), (0, 2), (1, 2)]:
         triple[m][n] = triple[n][m] = -5_000
-    assert accepted(shared_risk, triple)
+    assert accepted(blank_risk, triple)
     pythagoras = identity()
     for m, n, rho in [(0, 1, 6_000), (0, 2, 8_000), (4, 5, -2_800), (4, 6, 9_600)]:
         pythagoras[m][n] = pythagoras[n][m] = rho
-    assert accepted(shared_risk, pythagoras)
+    assert accepted(blank_risk, pythagoras)
     # all equally negative: -1/15 is the most
-    assert accepted(shared_risk, SIXTEENTH)
+    assert accepted(blank_risk, SIXTEENTH)
     assert lowest_eigenvalue(SIXTEENTH) < 1.1e-3
-    assert not accepted(shared_risk, TOO_MUCH)
+    assert not accepted(blank_risk, TOO_MUCH)
     assert lowest_eigenvalue(TOO_MUCH) > -1e-3
 
 
@@ -156,13 +189,13 @@ def test_set_correlations_accepts_singular(
 )
 @settings(max_examples=60, deadline=None)
 def test_set_correlations_accepts_copies(
-    shared_risk: Handle, seed: int, kinds: int, places: list[int], signs: list[int]
+    blank_risk: Handle, seed: int, kinds: int, places: list[int], signs: list[int]
 ) -> None:
     """Any positive semi-definite matrix, blown up to a singular one."""
     base = factor_matrix(seed, 4, 0.002)
     matrix = spread(base, [place % kinds for place in places], signs)
     assert is_semidefinite(matrix)
-    assert accepted(shared_risk, matrix)
+    assert accepted(blank_risk, matrix)
 
 
 @given(
@@ -173,11 +206,11 @@ def test_set_correlations_accepts_copies(
 @example(seed=0, rank=1, shrink=0.0)
 @settings(max_examples=120, deadline=None)
 def test_set_correlations_agrees_with_eigenvalues(
-    shared_risk: Handle, seed: int, rank: int, shrink: float
+    blank_risk: Handle, seed: int, rank: int, shrink: float
 ) -> None:
     """Rounded low-rank matrices lie on both sides of the border and near to it."""
     matrix = factor_matrix(seed, rank, shrink)
-    taken = accepted(shared_risk, matrix)
+    taken = accepted(blank_risk, matrix)
     lowest = lowest_eigenvalue(matrix)
     if lowest > 1e-12:
         assert taken
@@ -193,7 +226,7 @@ def test_set_correlations_agrees_with_eigenvalues(
 )
 @settings(max_examples=120, deadline=None)
 def test_set_correlations_agrees_on_random_matrices(
-    shared_risk: Handle, entries: list[int], scale: int
+    blank_risk: Handle, entries: list[int], scale: int
 ) -> None:
     """Symmetric matrices without structure: definite when small, wildly indefinite when large."""
     rest = iter(entries)
@@ -202,7 +235,7 @@ def test_set_correlations_agrees_on_random_matrices(
         for n in range(m):
             matrix[m][n] = matrix[n][m] = int(next(rest) / scale)
     lowest = lowest_eigenvalue(matrix)
-    taken = accepted(shared_risk, matrix)
+    taken = accepted(blank_risk, matrix)
     assert taken == is_semidefinite(matrix) or LOWEST_EIGENVALUE < lowest < 0
 
 
@@ -214,7 +247,7 @@ def test_set_correlations_agrees_on_random_matrices(
 )
 @settings(max_examples=60, deadline=None)
 def test_set_correlations_refuses_a_broken_copy(
-    shared_risk: Handle, places: list[int], signs: list[int], kinds: int, rho: int
+    blank_risk: Handle, places: list[int], signs: list[int], kinds: int, rho: int
 ) -> None:
     """Two markets are copies, and a third tells them apart: a zero pivot, a column that is not."""
     base = [[10_000 * (m == n) for n in range(16)] for m in range(16)]
@@ -224,7 +257,7 @@ def test_set_correlations_refuses_a_broken_copy(
     if third is None:  # all are copies of one
         return
     matrix[m][third] = matrix[third][m] = rho
-    assert not accepted(shared_risk, matrix)
+    assert not accepted(blank_risk, matrix)
 
 
 def test_set_correlations_gas(
@@ -233,7 +266,7 @@ def test_set_correlations_gas(
     """A dense matrix that changes every row fits in a block many times over."""
     matrix = factor_matrix(1, 16, 0.01)
     with chain.metered():
-        used = risk.set_correlations(matrix, sender=owner).gas_used
+        used = risk.set_correlations(pack_rows(matrix), sender=owner).gas_used
     with capsys.disabled():
         print(f"\nRiskModel.set_correlations: {used:,} gas")
     assert used < 1_000_000

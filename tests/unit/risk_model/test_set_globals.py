@@ -1,8 +1,10 @@
 """RiskModel.set_globals and RiskModel.globals (SPEC section 8)"""
 
+from collections.abc import Callable
+
 import pytest
 
-from plimsoll.evm import Account, Chain, Handle, Revert, load
+from plimsoll.evm import Account, Chain, Handle, Revert
 
 WAD = 10**18
 
@@ -15,16 +17,21 @@ def test_set_globals_default(risk: Handle, owner: Account, z: int, kappa: int) -
     assert tuple(risk.functions["globals"]()) == (z, kappa, 0)
 
 
-def test_set_globals_keeps_the_map_of_scheduled_changes(
+def test_mrg_5_set_globals_reverts_once_a_market_is_set(
+    risk: Handle, owner: Account, params_of: Callable[..., dict[str, int]]
+) -> None:
+    risk.set_market(15, params_of(), sender=owner)
+    with pytest.raises(Revert, match="risk: market is set"):
+        risk.set_globals(2 * WAD, 2 * WAD, sender=owner)
+
+
+def test_mrg_5_set_globals_reverts_while_a_change_is_announced(
     chain: Chain, risk: Handle, owner: Account
 ) -> None:
-    """Bits 128 to 143 of the word are announcements' and survive."""
-    slot = load("RiskModel").layout["storage_layout"]["portfolio_margin"]["global_word"]["slot"]
-    word = chain.storage(risk, slot)
-    assert word == 3 * WAD | 13 * 10**17 << 64
-    chain.set_storage(risk, slot, word | 0x8001 << 128)
-    risk.set_globals(2 * WAD, 2 * WAD, sender=owner)
-    assert tuple(risk.functions["globals"]()) == (2 * WAD, 2 * WAD, 0x8001)
+    start = chain.timestamp + 86_400
+    risk.announce(9, 0, 2 * WAD, start, start + 3_600, sender=owner)
+    with pytest.raises(Revert, match="risk: change is pending"):
+        risk.set_globals(2 * WAD, 2 * WAD, sender=owner)
 
 
 def test_set_globals_emits_globals_updated(risk: Handle, owner: Account) -> None:

@@ -62,13 +62,18 @@ def test_set_market_packs_one_hot_and_one_cold_word(
         | p["depth"] << 168
         | p["c"] << 216
     )
-    assert cold == p["penalty_cap"] | p["share"] << 40
+    assert cold == p["penalty_cap"] | p["share"] << 48 | p["sigma"] << 96
 
 
-def test_set_market_replaces(risk: Handle, owner: Account, params_of: Make) -> None:
+def test_mrg_5_set_market_reverts_market_is_set(
+    risk: Handle, owner: Account, params_of: Make
+) -> None:
+    """A market is set once: what changes later is announced."""
     risk.set_market(2, HIGHEST, sender=owner)
-    risk.set_market(2, params_of(), sender=owner)
-    assert risk.params(2)._asdict() == params_of()
+    for again in (params_of(), HIGHEST):
+        with pytest.raises(Revert, match="risk: market is set"):
+            risk.set_market(2, again, sender=owner)
+    assert risk.params(2)._asdict() == HIGHEST
 
 
 def test_set_market_emits_market_updated(risk: Handle, owner: Account, params_of: Make) -> None:
