@@ -228,4 +228,4 @@ class Trading(Ledger):
         """TRD-4: take over a sync mark, and half of the floor `f` of now as its width."""
         record = self.markets[market]
         record.sync_mark = sync_code(price)
-        record.width = ceil_div(self.risks[market].f * WIDTH_UNIT, 2 * UNIT)
+        record.width = ceil_div(self.risk_at(market, self.time).f * WIDTH_UNIT, 2 * UNIT)

@@ -22,6 +22,8 @@ class Follower:
         self.configs: dict[int, int] = {}
         self.shortfalls: dict[int, int] = {}
         self.allowances: dict[int, int] = {}
+        self.windows: dict[int, int] = {}
+        self.debts: dict[int, int] = {}
         self.closing: dict[tuple[int, int, bool], int] = {}
 
     def take(self, receipt: Receipt) -> None:
@@ -56,3 +58,9 @@ class Follower:
         elif event.name == "BookEnded":
             self.closing[market, args["epoch"], True] = args["long_k"]
             self.closing[market, args["epoch"], False] = args["short_k"]
+        elif event.name == "ClosingCharged":
+            self.closing[market, args["epoch"], args["is_long"]] = args["k"]
+        elif event.name == "WindowUpdated":
+            self.windows[market] = args["window"]
+        elif event.name == "DebtUpdated":
+            self.debts[args["account"]] = args["debt"]

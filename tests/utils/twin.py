@@ -1059,13 +1059,17 @@ class Twin:
                 seen.configs.get(market, 0),
                 seen.shortfalls.get(market, 0),
                 seen.allowances.get(market, 0),
+                seen.windows.get(market, 0),
             )
             kept = (
                 *[read(where, first + i) for i in range(4)],
                 read(where, at["shortfalls"] + market),
                 read(where, at["allowances"] + market),
+                read(where, at["windows"] + market),
             )
             pairs[f"market {market}"] = (told, kept)
+        for account, debt in seen.debts.items():
+            pairs[f"debt of {account}"] = (debt, self.engine.wallet(account).debt)
         for key, k in seen.closing.items():
             pairs[f"closing K {key}"] = (k, self._closing_k(*key))
         for what, (here, there) in pairs.items():
