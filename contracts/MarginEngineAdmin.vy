@@ -13,6 +13,8 @@ from snekmate.auth import ownable
 
 from .interfaces import IMarginEngine
 from .modules import custody
+from .modules import delisting
+from .modules import freezes
 from .modules import ledger
 from .modules import listing
 from .modules import margin_calls
@@ -29,6 +31,8 @@ initializes: margin_calls[ledger := ledger, valuation := valuation]
 initializes: synchronisation[ledger := ledger, valuation := valuation]
 initializes: settlement[ledger := ledger, margin_calls := margin_calls, valuation := valuation]
 initializes: custody[ledger := ledger, ownable := ownable, valuation := valuation]
+initializes: freezes[ledger := ledger]
+initializes: delisting[freezes := freezes, ledger := ledger, valuation := valuation]
 initializes: listing[custody := custody, ledger := ledger, synchronisation := synchronisation, valuation := valuation]
 
 # renounce_ownership is left out: an engine without an owner could not list or wind down a market
@@ -74,6 +78,47 @@ def set_market(market: uint256, config: IMarginEngine.MarketConfig):
     """
     ownable._check_owner()
     listing._update(market, config)
+
+
+@external
+def announce_delisting(market: uint256, time: uint256):
+    """
+    @notice Fix when a market ends (LIQ-9); from now on it only reduces. For the owner.
+    @param market The market.
+    @param time Second of its end, a day to 180 days ahead.
+    """
+    ownable._check_owner()
+    delisting._announce(market, time)
+
+
+@external
+def cancel_delisting(market: uint256):
+    """
+    @notice Take an announced end back. For the owner.
+    @param market The market.
+    """
+    ownable._check_owner()
+    delisting._cancel(market)
+
+
+@external
+def delist(market: uint256):
+    """
+    @notice End a market whose time has come, at its average price over the last hour (LIQ-9); anyone may.
+    @param market The market.
+    """
+    delisting._delist(market)
+
+
+@external
+def delist_at(market: uint256, price: uint256):
+    """
+    @notice End a market whose time has come and whose feed is not fresh (LIQ-9). For the owner.
+    @param market The market.
+    @param price WAD, within a tenth of the last good price.
+    """
+    ownable._check_owner()
+    delisting._delist_at(market, price)
 
 
 @external
@@ -171,6 +216,18 @@ def reason(code: uint256) -> String[32]:
     @return The text; empty for a number that is none.
     """
     return reasons._text(code)
+
+
+@external
+@view
+def delisting_of(market: uint256) -> (uint256, bool):
+    """
+    @notice When a market ends.
+    @param market The market, 0 to 15.
+    @return Second, zero when none is announced; whether it has ended.
+    """
+    word: uint256 = ledger.delistings[market]
+    return word & (2**40 - 1), word >> 40 != 0
 
 
 @external

@@ -236,7 +236,8 @@ def _close(b: ledger.Book, size: int256) -> ledger.Book:
     step: int256 = convert((a - a_after) * b.price, int256)
     k0: int256 = b.long_k0 + step if hits_long else b.short_k0 - step
     if a_after < A_MIN or abs(k0) > K0_MAX:
-        freezes._freeze(b, oi, hits_long)
+        # the other side ends as large as it was
+        freezes._freeze(b, b.oi if hits_long else oi, oi if hits_long else b.oi)
         return ledger._end(b)
     after.oi = oi
     if hits_long:

@@ -3,7 +3,7 @@
 """
 @title Freezes
 @license MIT
-@notice A book that a resolve has ended: for a day no claim in it is paid while losses are still charged to its other side
+@notice A book that a resolve or a delisting has ended: for a day no claim in it is paid while losses are still charged to its other side
         through the closing K, so that nobody gains by being first (LED-8).
 @custom:security What is charged is at most the loss plus dust, and at most half the mark per unit in all.
 """
@@ -76,16 +76,16 @@ def _charge(market: uint256, hits_long: bool, missing: uint256) -> uint256:
 
 
 @internal
-def _freeze(b: ledger.Book, oi: uint256, keeps_long: bool):
+def _freeze(b: ledger.Book, long: uint256, short: uint256):
     """
     @notice Remember a book that is about to end: for a day nobody is paid before all losses are known.
-    @param oi What is left on the side of the position that ended it.
-    @param keeps_long Whether the long side is the other one, which ends as large as it was.
+    @param long Size that is left on the long side, WAD.
+    @param short On the short side.
     """
     at: uint256 = b.market * 5
     ledger.freezes[at] = (b.epoch << 40) | (block.timestamp + FREEZE)
-    ledger.freezes[at + 1] = (b.long_a << 104) | (b.oi if keeps_long else oi)
-    ledger.freezes[at + 2] = (b.short_a << 104) | (oi if keeps_long else b.oi)
+    ledger.freezes[at + 1] = (b.long_a << 104) | long
+    ledger.freezes[at + 2] = (b.short_a << 104) | short
     ledger.freezes[at + 3] = b.long_a * b.price // CHARGE_SHARE
     ledger.freezes[at + 4] = b.short_a * b.price // CHARGE_SHARE
     self._set_frozen(b.market, True)

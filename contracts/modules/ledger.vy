@@ -74,10 +74,12 @@ guardian: address
 debts: HashMap[uint256, uint256]
 # takeovers of called accounts in the running window: size 104 | start 40 << 104 | share of the open interest 8 << 144 (16ths)
 windows: uint256[16]
-# five words a market whose book a resolve has ended (LED-8):
+# five words a market whose book a resolve or a delisting has ended (LED-8):
 #   until 40 | epoch 20 << 40; of the long and of the short side: size left 104 | A 60 << 104; what K of the long and of the
 #   short side may still be charged, 1e36
 freezes: uint256[80]
+# a market's end: time 40 | done 1 << 40; zero: none announced (LIQ-9)
+delistings: uint256[16]
 # order hash => size filled, WAD; 2**256 - 1: cancelled
 filled: HashMap[bytes32, uint256]
 # owner => operator => may trade for all the owner's accounts

@@ -173,6 +173,9 @@ def _take_from_fund(amount: uint256):
 def _update(market: uint256, config: IMarginEngine.MarketConfig):
     if not ledger._is_listed(market):
         refusal._because(refusal.TRADING_MARKET_NOT_LISTED)
+    # what ends, or has ended, opens no more (LIQ-9)
+    if ledger.delistings[market] != 0 and not config.reduce_only:
+        refusal._because(refusal.LISTING_MARKET_IS_DELISTED)
     word: uint256 = self._pack(config)
     # a dead feed does not keep the owner from winding a market down: its last good price stands
     price: uint256 = valuation._price(valuation._quotes(1 << market)[market])

@@ -34,6 +34,20 @@ def _text(code: uint256) -> String[32]:
         return "custody: not the owner"
     if code == refusal.CUSTODY_TRANSFER_FAILED:
         return "custody: transfer failed"
+    if code == refusal.DELISTING_ALREADY_ANNOUNCED:
+        return "delisting: already announced"
+    if code == refusal.DELISTING_FEED_IS_FRESH:
+        return "delisting: feed is fresh"
+    if code == refusal.DELISTING_HOUR_NOT_COVERED:
+        return "delisting: hour not covered"
+    if code == refusal.DELISTING_NOT_ANNOUNCED:
+        return "delisting: not announced"
+    if code == refusal.DELISTING_PRICE_OUT_OF_RANGE:
+        return "delisting: price out of range"
+    if code == refusal.DELISTING_TIME_OUT_OF_RANGE:
+        return "delisting: time out of range"
+    if code == refusal.DELISTING_TOO_EARLY:
+        return "delisting: too early"
     if code == refusal.LEDGER_CASH_OUT_OF_RANGE:
         return "ledger: cash out of range"
     if code == refusal.LEDGER_MARKET_OUT_OF_RANGE:
@@ -98,6 +112,8 @@ def _text(code: uint256) -> String[32]:
         return "listing: interval out of range"
     if code == refusal.LISTING_MARKET_ABOVE_FIFTEEN:
         return "listing: market above fifteen"
+    if code == refusal.LISTING_MARKET_IS_DELISTED:
+        return "listing: market is delisted"
     if code == refusal.LISTING_MARKET_IS_LISTED:
         return "listing: market is listed"
     if code == refusal.LISTING_MAX_NOTIONAL_OFF_RANGE:

@@ -1,12 +1,18 @@
 """Listing, parameters and their ranges (SPEC sections 3, 7 and 8)."""
 
+from dataclasses import replace
+
 from plimsoll.reference.errors import require
 from plimsoll.reference.liquidation import Liquidation
 from plimsoll.reference.numbers import (
+    AVERAGE_SPAN,
     CONFIG,
     DAY,
+    DELISTING_HORIZON,
+    FINAL_SHARE,
     FUND,
     HALVINGS_MAX,
+    HOUR,
     MARKETS,
     MINUTE,
     MINUTES,
@@ -14,9 +20,10 @@ from plimsoll.reference.numbers import (
     UNIT,
     WAD,
     ceil_div,
+    floor_div,
 )
 from plimsoll.reference.risk import DEPTH, PENALTY_CAP, SHARE, G
-from plimsoll.reference.state import Config, Reward, call, to_address
+from plimsoll.reference.state import Config, Market, Reward, call, to_address
 
 
 def require_range(name: str, low: int, value: int, high: int) -> None:
@@ -53,6 +60,7 @@ class Admin(Liquidation):
         """New configuration of a listed market."""
         self.require_admin(sender)
         record, price = self.require_listed(market), self.price(market)
+        require(record.ends_at == 0 or config.reduce_only, "what ends opens no more")
         self._check_config(market, config, price)
         had, needs = (ceil_div(cap * price, 10**28) for cap in (record.rules.oi_cap, config.oi_cap))
         if needs > had:
@@ -112,6 +120,56 @@ class Admin(Liquidation):
             require(halvings >= record.halvings, "fewer halvings")
             require(reduce_only or not record.stopped, "no longer reduce-only")
         record.halvings, record.stopped = halvings, reduce_only
+
+    @call
+    def announce_delisting(self, sender: str, market: int, time: int) -> None:
+        """LIQ-9: when a market ends; from now on it only reduces."""
+        self.require_admin(sender)
+        record = self.require_listed(market)
+        require(record.ends_at == 0, "an end is announced")
+        require_range("time", self.time + DAY, time, self.time + DELISTING_HORIZON)
+        record.ends_at = time
+        record.config = replace(record.rules, reduce_only=True)
+
+    @call
+    def cancel_delisting(self, sender: str, market: int) -> None:
+        """LIQ-9: the end is taken back; the market still only reduces."""
+        self.require_admin(sender)
+        record = self.require_listed(market)
+        require(record.ends_at != 0 and not record.delisted, "no end is announced")
+        record.ends_at = 0
+
+    @call
+    def delist(self, sender: str, market: int) -> None:
+        """LIQ-9: end a market at its average over the last hour; anyone."""
+        record = self._due(market)
+        self.fresh_price(market)
+        average = self.average(market)
+        covered = average.covered >= HOUR and self.time - average.since <= AVERAGE_SPAN
+        require(covered, "the last hour is not covered")
+        self._delist(record, market, average.price)
+
+    @call
+    def delist_at(self, sender: str, market: int, price: int) -> None:
+        """LIQ-9: end a market whose feed is not fresh at a price near the last good one."""
+        self.require_admin(sender)
+        record, last = self._due(market), self.price(market)
+        require(not self.is_fresh(market), "feed is fresh")
+        require(abs(price - last) <= floor_div(last, FINAL_SHARE), "price out of range")
+        self._delist(record, market, price)
+
+    def _due(self, market: int) -> Market:
+        record = self.require_listed(market)
+        require(record.ends_at != 0 and not record.delisted, "no end is announced")
+        require(self.time >= record.ends_at, "too early")
+        return record
+
+    def _delist(self, record: Market, market: int, price: int) -> None:
+        """Close every position at `price`; the book is frozen (LED-8)."""
+        record.delisted = True
+        self.fold_funding(market, price)
+        if record.oi != 0:
+            self.freeze_book(record, price)
 
     def _check_config(self, market: int, config: Config, price: int) -> None:
         """Ranges of a configuration; the listing checks against risk and feed (MRG-6, LED-9)."""

@@ -219,9 +219,9 @@ class Ledger(Risks):
         record.oi = 0
         record.premium = 0
 
-    def freeze_book(self, record: Market, sign: int, size: int, price: int) -> None:
-        """LED-8: end the book at `price` because a position `size` (WAD, absolute) of the side
-        `sign` was resolved, and keep what is needed to charge its losses to its other positions."""
+    def freeze_book(self, record: Market, price: int, sign: int = 0, size: int = 0) -> None:
+        """LED-8: end the book at `price`, because a position `size` (WAD, absolute) of the side
+        `sign` was resolved or the market delisted; keep what is needed to charge losses to it."""
         frozen = record.frozen
         for side in (record.long, record.short):
             frozen.a[side.sign] = side.a

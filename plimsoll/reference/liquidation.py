@@ -583,7 +583,7 @@ class Liquidation(Trading):
         a = floor_div(side.a * oi, pot.oi)
         k0 = side.k0 + side.sign * (side.a - a) * mark  # K(mark) is unchanged
         if a < A_MIN or abs(k0) > K0_MAX:
-            self.freeze_book(pot, sgn(size), abs(size), mark)
+            self.freeze_book(pot, mark, sgn(size), abs(size))
         else:
             pot.oi = oi
             side.a = a

@@ -240,6 +240,8 @@ class Market(Record):
     allowance_cap: int = 0  # WAD
     available: int = 0  # WAD, at the time `available_at`
     available_at: int = 0
+    ends_at: int = 0  # LIQ-9, seconds; 0: no delisting is announced
+    delisted: bool = False
     halvings: int = 0  # of the caps on new risk, by the guardian
     stopped: bool = False  # reduce-only by the guardian
     premium: int = 0  # LED-7, 1/PREMIUM_UNIT; positive: longs pay

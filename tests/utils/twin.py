@@ -37,7 +37,7 @@ ENGINE_ROOTS = (
 Matrix = Sequence[Sequence[int]]
 Leg = tuple[int, int, int, int, int, int, int]
 #: what writes words that a market's cached state does not watch: windows, frozen books, closing K
-WATERFALL = frozenset({"takeover", "takeover_by_order", "resolve", "thaw"})
+WATERFALL = frozenset({"takeover", "takeover_by_order", "resolve", "thaw", "delist", "delist_at"})
 EXTRA = (  # what `market_extra` returns
     *("premium", "folded", "bucket", "sync mark", "width", "wait"),
     *("window taken", "window start", "frozen until", "frozen epoch", "left long", "left short"),
@@ -544,6 +544,42 @@ class Twin:
                 market, halvings, reduce_only, sender=self.actor(who)
             ),
             lambda: self.model.restrict_market(self._sender(who), market, halvings, reduce_only),
+        )
+
+    def announce_delisting(self, market: int, time: int) -> Outcome:
+        """The owner fixes when a market ends."""
+        return self._do(
+            "announce_delisting",
+            (market, time),
+            lambda: self.engine.announce_delisting(market, time, sender=self.owner),
+            lambda: self.model.announce_delisting(self.owner_address, market, time),
+        )
+
+    def cancel_delisting(self, market: int) -> Outcome:
+        """The owner takes it back."""
+        return self._do(
+            "cancel_delisting",
+            (market,),
+            lambda: self.engine.cancel_delisting(market, sender=self.owner),
+            lambda: self.model.cancel_delisting(self.owner_address, market),
+        )
+
+    def delist(self, who: str, market: int) -> Outcome:
+        """Anyone ends a market whose time has come."""
+        return self._do(
+            "delist",
+            (who, market),
+            lambda: self.engine.delist(market, sender=self.actor(who)),
+            lambda: self.model.delist(self._sender(who), market),
+        )
+
+    def delist_at(self, market: int, price: int) -> Outcome:
+        """The owner ends one whose feed is dead."""
+        return self._do(
+            "delist_at",
+            (market, price),
+            lambda: self.engine.delist_at(market, price, sender=self.owner),
+            lambda: self.model.delist_at(self.owner_address, market, price),
         )
 
     def set_allowance(self, market: int, cap: int) -> Outcome:
