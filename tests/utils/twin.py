@@ -1026,6 +1026,7 @@ class Twin:
             *[read(where, first + i) for i in range(4)],
             read(where, at["shortfalls"] + market),
             read(where, at["allowances"] + market),
+            read(where, at["windows"] + market),
             self.chain.timestamp,
         )
         known = self._markets.get(market)

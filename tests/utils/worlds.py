@@ -51,7 +51,13 @@ def three_markets(decimals: int = 6) -> World:
     third = Listing(
         WAD // 13,
         replace(RISK, sigma=8 * 10**10, f=10**11, lam=3 * 10**10, depth=10**6),
-        replace(CONFIG, oi_cap=2 * 10**7 * WAD, min_notional=10 * WAD, penalty_max=2_000),
+        replace(
+            CONFIG,
+            oi_cap=2 * 10**7 * WAD,
+            min_notional=10 * WAD,
+            penalty_max=2_000,
+            takeover_share=6,
+        ),
         ceiling=70,
         allowance=2_000 * WAD,
     )
