@@ -91,7 +91,7 @@ def settle(account: uint256):
     changed: uint256 = 0
     ignored: ledger.Leg = empty(ledger.Leg)
     quotes: uint256[16] = settlement._account_quotes(account)
-    held, changed, ignored = settlement._settle(account, quotes, 0)
+    held, changed, ignored = settlement._settle(account, quotes, settlement.NO_MARKET)
     settlement._log(account, held, changed)
     margin_calls._clear_if_cured(account, quotes)
 

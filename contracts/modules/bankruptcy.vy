@@ -91,7 +91,7 @@ def _resolve(account: uint256, market: uint256, keeper: uint256):
         if size == 0 or not self._is_critical(others, equity, market, size, price):
             refusal._because(refusal.RESOLVE_ACCOUNT_IS_SOLVENT)
         # nobody pays anything: the position is closed before it can cost others (LIQ-4)
-        b = self._close_and_store(b, size)
+        self._close_and_store(b, size)
     else:
         if leg.pnl >= 0 and size == 0:
             refusal._because(refusal.RESOLVE_NOTHING_TO_DO)
@@ -131,7 +131,7 @@ def _resolve(account: uint256, market: uint256, keeper: uint256):
                 loss.to_shortfall += excess
         b.cash += loss.covered + loss.paid
         if size != 0:
-            b = self._close_and_store(b, size)
+            self._close_and_store(b, size)
         else:
             ledger._store_book(b)
         if loss.to_shortfall != loss.covered:
@@ -151,9 +151,7 @@ def _resolve(account: uint256, market: uint256, keeper: uint256):
             wallet = rewards._stamp(wallet)
             ledger._credit(keeper, loss.reward)
         if loss.covered + loss.paid + loss.reward != 0:
-            house = settlement._draw(
-                market, loss.covered + loss.paid + loss.reward, allowance
-            )
+            house = settlement._draw(market, loss.covered + loss.paid + loss.reward, allowance)
     if house == 0:
         house = ledger.wallets[FUND]
     leg.size = 0
@@ -213,7 +211,7 @@ def _charge(b: ledger.Book, hits_long: bool, missing: uint256) -> (ledger.Book, 
 
 
 @internal
-def _close_and_store(b: ledger.Book, size: int256) -> ledger.Book:
+def _close_and_store(b: ledger.Book, size: int256):
     """
     @notice Close `size` against the whole other side at the mark, and write the book.
     """
@@ -222,7 +220,6 @@ def _close_and_store(b: ledger.Book, size: int256) -> ledger.Book:
     if after.changed != 0:
         ledger._store_side(after, size > 0)
     ledger._store_book(after)
-    return after
 
 
 @internal

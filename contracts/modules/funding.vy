@@ -42,17 +42,25 @@ def _with_premium(tail: uint256, premium: int256) -> uint256:
 
 @internal
 @view
+def _minutes(long_tail: uint256) -> uint256:
+    """
+    @notice Whole minutes since the last fold; the counter goes round in half a year, after which no premium is left anyway.
+    """
+    # modulo MINUTES, a power of two
+    return unsafe_sub(unsafe_div(block.timestamp, 60), long_tail >> 6) & (MINUTES - 1)
+
+
+@internal
+@view
 def _fold(b: ledger.Book) -> ledger.Book:
     """
     @notice The book with the funding of the minutes since the last fold paid; the caller writes it.
     """
-    minute: uint256 = (block.timestamp // 60) % MINUTES
-    # whole minutes; the counter goes round in half a year, after which no premium is left anyway
-    passed: uint256 = unsafe_sub(minute + MINUTES, b.long_tail >> 6) % MINUTES
+    passed: uint256 = self._minutes(b.long_tail)
     if passed == 0:
         return b
     after: ledger.Book = b
-    after.long_tail = (b.long_tail & 63) | (minute << 6)
+    after.long_tail = (b.long_tail & 63) | ((unsafe_div(block.timestamp, 60) & (MINUTES - 1)) << 6)
     after.changed = 2
     premium: int256 = self._premium(b)
     if premium != 0:
@@ -97,9 +105,7 @@ def _observe(b: ledger.Book, oi: uint256, size: uint256, price: uint256, fees: u
         convert(oi, int256),
     )
     # rounds down; fees < 2**104, oi * mark < 2**192
-    bound: int256 = convert(
-        unsafe_div(unsafe_mul(fees, 10**28), unsafe_mul(oi, b.price)), int256
-    )
+    bound: int256 = convert(unsafe_div(unsafe_mul(fees, 10**28), unsafe_mul(oi, b.price)), int256)
     return self._with_premium(b.tail, unsafe_add(premium, max(min(step, bound), -bound)))
 
 

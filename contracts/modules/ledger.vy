@@ -160,10 +160,11 @@ def _is_listed(market: uint256) -> bool:
 @internal
 @view
 def _load_book(market: uint256, price: uint256) -> Book:
-    at: uint256 = market * 4
+    # market < 16 where an array's bound is checked
+    at: uint256 = unsafe_mul(market, 4)
     long: uint256 = self.books[at]
-    short: uint256 = self.books[at + 1]
-    book: uint256 = self.books[at + 2]
+    short: uint256 = self.books[unsafe_add(at, 1)]
+    book: uint256 = self.books[unsafe_add(at, 2)]
     return Book(
         market=market,
         price=price,
@@ -206,7 +207,7 @@ def _write_book(market: uint256, oi: uint256, cash: uint256, tail: uint256) -> u
     if oi >= LIMIT_103 or cash >= LIMIT_103:
         refusal._because(refusal.LEDGER_MARKET_OUT_OF_RANGE)
     book: uint256 = (tail << 208) | (cash << 104) | oi
-    self.books[market * 4 + 2] = book
+    self.books[unsafe_add(unsafe_mul(market, 4), 2)] = book
     return book
 
 
@@ -249,9 +250,11 @@ def _bucket(oi: uint256, config: uint256) -> uint256:
     @notice How crowded a market is, in 64ths (MRG-5): 0 up to half the open-interest cap, 63 at the cap. Rounds down.
     """
     cap: uint256 = config & MASK_96
-    if 2 * oi <= cap:
+    # oi < 2**104
+    twice: uint256 = unsafe_mul(oi, 2)
+    if twice <= cap:
         return 0
-    return min(63, unsafe_div(unsafe_sub(2 * oi, cap) * 64, cap))
+    return min(63, unsafe_div(unsafe_mul(unsafe_sub(twice, cap), 64), cap))
 
 
 @internal
@@ -298,7 +301,8 @@ def _traded(b: Book, long_change: int256, cash_in: uint256) -> uint256:
         after.long_k0 = 0
         after.short_k0 = 0
         after.tail = (b.tail >> 32) << 32
-    after = self._crowded(after)
+    if self._bucket(after.oi, b.config) != after.long_tail & 63:
+        after = self._crowded(after)
     # the minute counts only beside a premium
     if after.changed == 1 or (after.changed == 2 and after.tail & MASK_32 != 0):
         self._store_side(after, True)
@@ -345,7 +349,7 @@ def _measure(market: uint256, snap: uint256, profit: int256, price: uint256) -> 
     basis: int256 = (convert(convert(snap, bytes32), int256) << 152) >> 152
     epoch: uint256 = (snap >> 164) & MASK_20
     is_long: bool = basis > 0
-    side: uint256 = self.books[market * 4 if is_long else market * 4 + 1]
+    side: uint256 = self.books[unsafe_add(unsafe_mul(market, 4), 0 if is_long else 1)]
     size: int256 = 0
     k: int256 = 0
     if epoch == (side >> 212) & MASK_20:
@@ -370,8 +374,9 @@ def _value(account: uint256, market: uint256, price: uint256) -> (int256, int256
     @notice Live size and pnl of a leg marked at `price`.
     @return Size (WAD, signed) and pnl (WAD, signed).
     """
-    snap: uint256 = self.positions[account][market * 2]
-    profit: int256 = convert(convert(self.positions[account][market * 2 + 1], bytes32), int256)
+    at: uint256 = unsafe_mul(market, 2)
+    snap: uint256 = self.positions[account][at]
+    profit: int256 = convert(convert(self.positions[account][unsafe_add(at, 1)], bytes32), int256)
     size: int256 = 0
     moved: int256 = 0
     size, moved = self._measure(market, snap, profit, price)
@@ -384,8 +389,9 @@ def _mark(account: uint256, market: uint256, price: uint256) -> Leg:
     """
     @notice A leg marked at `price`, with the part of its pnl that has not matured (LED-4).
     """
-    snap: uint256 = self.positions[account][market * 2]
-    profit: int256 = convert(convert(self.positions[account][market * 2 + 1], bytes32), int256)
+    at: uint256 = unsafe_mul(market, 2)
+    snap: uint256 = self.positions[account][at]
+    profit: int256 = convert(convert(self.positions[account][unsafe_add(at, 1)], bytes32), int256)
     leg: Leg = Leg(size=0, pnl=profit >> 152, reserve=0)
     moved: int256 = 0
     leg.size, moved = self._measure(market, snap, profit, price)
@@ -401,9 +407,7 @@ def _unmatured(snap: uint256, pnl: int256) -> uint256:
     @notice What of a recorded pnl has not matured by now; pnl > 0 wherever there is a reserve. Rounds up.
     """
     # pnl * fraction < 2**143, reserve * decay < 2**168
-    reserve: uint256 = self._ceil_div(
-        unsafe_mul(convert(pnl, uint256), snap >> 216), RESERVE_UNIT
-    )
+    reserve: uint256 = self._ceil_div(unsafe_mul(convert(pnl, uint256), snap >> 216), RESERVE_UNIT)
     age: uint256 = block.timestamp - ((snap >> 184) & MASK_32)
     if age != 0:
         reserve = unsafe_add(unsafe_mul(reserve, decay._decay(age)), 2**64 - 1) >> 64
@@ -445,10 +449,10 @@ def _is_live(account: uint256, market: uint256) -> bool:
     """
     @notice Whether the leg has a position in the running epoch (one whose price matters).
     """
-    snap: uint256 = self.positions[account][market * 2]
+    snap: uint256 = self.positions[account][unsafe_mul(market, 2)]
     return (
         (snap >> 104) & MASK_60 != 0
-        and (snap >> 164) & MASK_20 == (self.books[market * 4] >> 212) & MASK_20
+        and (snap >> 164) & MASK_20 == (self.books[unsafe_mul(market, 4)] >> 212) & MASK_20
     )
 
 
@@ -555,8 +559,9 @@ def _store_leg(b: Book, account: uint256, leg: Leg, wallet: uint256):
     profit: uint256 = 0
     snap, profit = self._pack_leg(b, leg)
     after: uint256 = self._with_held(wallet, b.market, snap != 0 or leg.pnl != 0)
-    self.positions[account][b.market * 2] = snap
-    self.positions[account][b.market * 2 + 1] = profit
+    at: uint256 = unsafe_mul(b.market, 2)
+    self.positions[account][at] = snap
+    self.positions[account][unsafe_add(at, 1)] = profit
     self.wallets[account] = after
     log IMarginEngine.PositionUpdated(
         account=account, market=b.market, snap=snap, profit=profit, wallet=after

@@ -77,7 +77,7 @@ def _reclaim(account: uint256):
     held: uint256 = 0
     changed: uint256 = 0
     ignored: ledger.Leg = empty(ledger.Leg)
-    held, changed, ignored = settlement._settle(account, quotes, 0)
+    held, changed, ignored = settlement._settle(account, quotes, settlement.NO_MARKET)
     settlement._log(account, held, changed)
     wallet: uint256 = ledger.wallets[account]
     held = (wallet >> 104) & MASK_16

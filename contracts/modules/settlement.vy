@@ -20,6 +20,7 @@ MASK_104: constant(uint256) = 2**104 - 1
 MASK_16: constant(uint256) = 2**16 - 1
 LIMIT_103: constant(uint256) = 2**103
 MARKETS: constant(uint256) = 16
+NO_MARKET: constant(uint256) = 16
 FUND: constant(uint256) = 1
 DAY: constant(uint256) = 86_400
 
@@ -79,9 +80,9 @@ def _settle(
     """
     @notice Mark what can be marked, then claims from the markets' cash, then arrears from the account's (LED-3).
             No events: the caller logs what it returns.
-    @param focus A market of which the caller wants the leg.
-    @return Bitmaps of the legs that were held and of the markets whose cash changed; the leg in `focus` as it is now,
-            with size 0 if it was left alone.
+    @param focus A market whose leg the caller will write itself; NO_MARKET: none.
+    @return Bitmaps of the legs that were held and of the markets whose cash changed; the leg in `focus`, settled but
+            not written.
     """
     wallet: uint256 = ledger.wallets[account]
     held: uint256 = (wallet >> 104) & MASK_16
@@ -136,26 +137,29 @@ def _settle(
                     leg.pnl += convert(amount, int256)
                 owed -= arrears
                 legs[market] = leg
-            snap: uint256 = 0
-            profit: uint256 = 0
-            if (dead >> market) & 1 == 1:
-                snap = ledger.positions[account][market * 2]
-                profit = ledger._pack_profit(
-                    convert(convert(ledger.positions[account][market * 2 + 1], bytes32), int256),
-                    leg.pnl,
-                )
-            else:
-                snap, profit = ledger._pack_leg(
-                    ledger._load_book(market, valuation._price(quotes[market])), leg
-                )
-            ledger.positions[account][market * 2] = snap
-            ledger.positions[account][market * 2 + 1] = profit
-            wallet = ledger._with_held(wallet, market, snap != 0 or leg.pnl != 0)
+            if market != focus:
+                snap: uint256 = 0
+                profit: uint256 = 0
+                if (dead >> market) & 1 == 1:
+                    snap = ledger.positions[account][market * 2]
+                    profit = ledger._pack_profit(
+                        convert(
+                            convert(ledger.positions[account][market * 2 + 1], bytes32), int256
+                        ),
+                        leg.pnl,
+                    )
+                else:
+                    snap, profit = ledger._pack_leg(
+                        ledger._load_book(market, valuation._price(quotes[market])), leg
+                    )
+                ledger.positions[account][market * 2] = snap
+                ledger.positions[account][market * 2 + 1] = profit
+                wallet = ledger._with_held(wallet, market, snap != 0 or leg.pnl != 0)
             if (changed >> market) & 1 == 1:
                 ledger._write_cash(market, backing[market])
         rest >>= 1
     ledger.wallets[account] = ledger._with_cash(wallet, cash)
-    return held, changed, legs[focus]
+    return held, changed, legs[focus] if focus != NO_MARKET else empty(ledger.Leg)
 
 
 @internal

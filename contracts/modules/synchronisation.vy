@@ -29,8 +29,8 @@ def _is_out(b: ledger.Book) -> bool:
     # exponent 7 | mantissa 11 << 7; price and mark < 2**96
     code: uint256 = b.short_tail >> 6
     synced: uint256 = (code >> 7) << (code & 127)
-    gap: uint256 = max(b.price, synced) - min(b.price, synced)
-    return gap * SYNC_STEPS > ((b.tail >> 32) & 255) * synced
+    gap: uint256 = unsafe_sub(max(b.price, synced), min(b.price, synced))
+    return unsafe_mul(gap, SYNC_STEPS) > unsafe_mul((b.tail >> 32) & 255, synced)
 
 
 @internal

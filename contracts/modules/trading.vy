@@ -108,7 +108,8 @@ def _trade(b: ledger.Book, side: Side, quotes: uint256[16]) -> Done:
     if left < done.fee:
         refusal._because(refusal.TRADING_FEE_EXCEEDS_CASH)
     left = unsafe_sub(left, done.fee)
-    leg = ledger._with_gain(leg, convert(side.gain, int256))
+    if side.gain != 0:
+        leg = ledger._with_gain(leg, convert(side.gain, int256))
     pnl_after: int256 = leg.pnl
     losses: uint256 = others.losses + self._negative(pnl_after)
     if pnl_after < 0 and left >= losses:
@@ -148,10 +149,10 @@ def _trade(b: ledger.Book, side: Side, quotes: uint256[16]) -> Done:
         # what the guardian tightens stops new risk, never a liquidation
         halvings: uint256 = 0
         if not side.liquidator:
-            if size_quote < ((b.config >> 96) & MASK_32) * 10**16:
+            if size_quote < unsafe_mul((b.config >> 96) & MASK_32, 10**16):
                 refusal._because(refusal.TRADING_BELOW_MINIMUM)
             halvings = b.config >> 252
-        if not reduces and size_quote > (((b.config >> 128) & MASK_40) * WAD) >> halvings:
+        if not reduces and size_quote > unsafe_mul((b.config >> 128) & MASK_40, WAD) >> halvings:
             refusal._because(refusal.TRADING_ABOVE_MAXIMUM)
     maintenance: uint256 = 0
     initial: uint256 = 0
@@ -216,20 +217,24 @@ def _book_at_mark(market: uint256, quotes: uint256[16]) -> ledger.Book:
         refusal._because(refusal.TRADING_MARKET_NOT_LISTED)
     if not valuation._tradable(quotes[market]):
         refusal._because(refusal.TRADING_NO_FRESH_PRICE)
-    b = funding._fold(b)
-    if b.changed == 1:
-        # legs are marked from storage
-        ledger._store_side(b, True)
-        ledger._store_side(b, False)
-        b.changed = 0
+    if funding._minutes(b.long_tail) != 0:
+        b = funding._fold(b)
+        if b.changed == 1:
+            # legs are marked from storage
+            ledger._store_side(b, True)
+            ledger._store_side(b, False)
+            b.changed = 0
     return b
 
 
 @internal
 @view
 def _check_band(b: ledger.Book, price: uint256):
-    gap: uint256 = max(price, b.price) - min(price, b.price)
-    if price > MASK_96 or gap * BAND_UNIT > ((b.config >> 168) & MASK_16) * b.price:
+    gap: uint256 = unsafe_sub(max(price, b.price), min(price, b.price))
+    # below 2**96, both sides of the comparison are below 2**113
+    if price > MASK_96 or unsafe_mul(gap, BAND_UNIT) > unsafe_mul(
+        (b.config >> 168) & MASK_16, b.price
+    ):
         refusal._because(refusal.TRADING_PRICE_OUTSIDE_BAND)
 
 
@@ -251,11 +256,12 @@ def _pay_house(to_fund: uint256, fees: uint256) -> uint256:
     wallet: uint256 = ledger.wallets[FUND]
     if to_fund | fees != 0:
         # rounds down: the fund gets the rest
-        cut: uint256 = unsafe_div(fees * TREASURY_SHARE, WAD)
-        cash: uint256 = (wallet & MASK_104) + to_fund + fees - cut
-        if cash >= LIMIT_103 or (wallet >> 152) + cut >= LIMIT_103:
+        # both come out of accounts' cash: below 2**105
+        cut: uint256 = unsafe_div(unsafe_mul(fees, TREASURY_SHARE), WAD)
+        cash: uint256 = unsafe_sub(unsafe_add(unsafe_add(wallet & MASK_104, to_fund), fees), cut)
+        if cash >= LIMIT_103 or unsafe_add(wallet >> 152, cut) >= LIMIT_103:
             refusal._because(refusal.LEDGER_CASH_OUT_OF_RANGE)
-        wallet = ((wallet + (cut << 152)) & ~MASK_104) | cash
+        wallet = (unsafe_add(wallet, cut << 152) & ~MASK_104) | cash
         ledger.wallets[FUND] = wallet
     return wallet
 
@@ -283,13 +289,12 @@ def _fill(order: IMarginEngine.Order, signature: Bytes[65], account: uint256, si
             b.tail &= 2**40 - 1
         else:
             waits = True
-
     buys: bool = order.size > 0
     change: int256 = convert(size, int256)
     if not buys:
         change = -change
     # against the mark: the loser pays the ceiling, the winner gets the floor
-    slip: uint256 = size * (max(order.price, b.price) - min(order.price, b.price))
+    slip: uint256 = size * unsafe_sub(max(order.price, b.price), min(order.price, b.price))
     gain: uint256 = unsafe_div(slip, WAD)
     loss: uint256 = ledger._ceil_div(slip, WAD)
     maker: Side = Side(

@@ -124,7 +124,9 @@ def _legs(account: uint256, held: uint256, quotes: uint256[16]) -> Legs:
             if size != 0:
                 notional: int256 = ledger._notional(size, price)
                 legs.gross = unsafe_add(legs.gross, convert(abs(notional), uint256))
-                crowding: uint256 = ledger._crowding(ledger.books[market * 4] >> 232)
+                # both sides hold the bucket; the leg's own has been read
+                side: uint256 = unsafe_add(unsafe_mul(market, 4), 0 if size > 0 else 1)
+                crowding: uint256 = ledger._crowding(ledger.books[side] >> 232)
                 legs.risk.append(
                     IRiskModel.Leg(market=market, notional=notional, crowding=crowding)
                 )
@@ -136,9 +138,7 @@ def _legs(account: uint256, held: uint256, quotes: uint256[16]) -> Legs:
 
 @internal
 @view
-def _margin(
-    legs: Legs, market: uint256, notional: int256, crowding: uint256
-) -> (uint256, uint256):
+def _margin(legs: Legs, market: uint256, notional: int256, crowding: uint256) -> (uint256, uint256):
     """
     @notice Margin of the legs together with a leg of `notional` in `market`.
     @param crowding That market's, WAD; it bears on the initial margin alone.

@@ -20,6 +20,9 @@ Prepare = Callable[[Stage], Call]
 #: how many accounts the lens is asked for, and how many where its steps are looked at
 ACCOUNTS, ACCOUNTS_TRACED = 500, 5
 
+#: seconds: LIQ-1's cure window, LED-4's half-life, LED-8's freeze
+CURE, HALF_LIFE, DAY = 300, 3_600, 86_400
+
 
 @dataclass(frozen=True)
 class Row:
@@ -82,6 +85,7 @@ def _withdraw_flat(s: Stage) -> Call:
 def _withdraw_position(s: Stage) -> Call:
     s.short(s.taker, 1)
     s.price(0, 2_003)
+    s.fold()
     return _withdraw_flat(s)
 
 
@@ -90,6 +94,7 @@ def _withdraw_position(s: Stage) -> Call:
 
 @_row("trade_first", "trade, taker sends, 1 signed order: first positions", 235_000)
 def _trade_first(s: Stage) -> Call:
+    s.fold()
     return s.fill(s.order(s.maker, 0, 5, 2_001), s.taker, 1)
 
 
@@ -97,6 +102,7 @@ def _trade_first(s: Stage) -> Call:
 def _trade_new(s: Stage) -> Call:
     _trade_first(s).send()
     s.price(0, 2_003)
+    s.fold()
     return s.fill(s.order(s.maker, 0, 5, 2_001), s.taker, 1)
 
 
@@ -114,6 +120,7 @@ def _trade_with(s: Stage, markets: int) -> Call:
         s.fill(aside, s.taker, 1).send()
         s.price(market, 2_003)
     s.price(0, 2_003)
+    s.fold()
     return s.fill(order, s.taker, 1)
 
 
@@ -132,26 +139,72 @@ ROWS["further_market"] = Row(
 )
 
 
+def _trade_after_a_minute(s: Stage) -> Call:
+    call = _trade_same(s)
+    s.backend.advance(60)
+    return call
+
+
+ROWS["_trade_after_a_minute"] = Row(
+    "_trade_after_a_minute", "trade, same order, a minute of funding due", _trade_after_a_minute
+)
+ROWS["fold"] = Row(
+    "fold",
+    "what the fold of a minute adds to a fill (one fill in a minute pays it)",
+    steps=("trade_same", "_trade_after_a_minute"),
+)
+
+
 # --------------------------------------------------------------------------------- liquidation
 
 
-def _below_margin(s: Stage) -> None:
-    """The price rises until the trader's equity is below the maintenance margin."""
+def _below_psi(s: Stage) -> None:
+    """The price rises until the trader may be taken over at once: equity below 0.7 MM."""
     s.short(s.trader, 4)
-    s.price(0, 2_150)
+    s.price(0, 2_190)
 
 
 @_row("takeover_held", "takeover, partial, liquidator has a position in the market", 142_000)
 def _takeover_held(s: Stage) -> Call:
     s.short(s.liquidator, 1)
-    _below_margin(s)
+    _below_psi(s)
+    s.fold()
     return s.takeover("0.5")
 
 
 @_row("takeover_open", "takeover, partial, liquidator opens one (two new slots)", 172_000)
 def _takeover_open(s: Stage) -> Call:
-    _below_margin(s)
+    _below_psi(s)
+    s.fold()
     return s.takeover("0.5")
+
+
+def _below_margin(s: Stage) -> None:
+    """The price rises until the trader may be called, and no further."""
+    s.short(s.trader, 4)
+    s.price(0, 2_150)
+
+
+def _call(s: Stage) -> Call:
+    return s.do("call_margin", account_id(s.trader), sender=s.keeper)
+
+
+@_row("takeover_called", "takeover of a called account in a market with a window, liquidator opens")
+def _takeover_called(s: Stage) -> Call:
+    _below_margin(s)
+    _call(s).send()
+    s.backend.advance(CURE)
+    s.fold()
+    # the window runs: its word is there
+    s.takeover("0.25").send()
+    s.fold()
+    return s.takeover("0.5")
+
+
+@_row("call_margin", "call_margin, 1 market")
+def _call_margin(s: Stage) -> Call:
+    _below_margin(s)
+    return _call(s)
 
 
 def _bankrupt(s: Stage, market: int = 0) -> None:
@@ -180,8 +233,9 @@ def _resolve_ends_book(s: Stage) -> Call:
 
 @_row("takeover_by_order", "takeover by order: a signed order takes the slice, keeper is rewarded")
 def _takeover_by_order(s: Stage) -> Call:
-    _below_margin(s)
-    order = s.order(s.maker, 0, -2, 2_151)
+    _below_psi(s)
+    order = s.order(s.maker, 0, -2, 2_191)
+    s.fold()
     return s.do(
         "takeover_by_order",
         order.order.as_tuple(),
@@ -205,6 +259,22 @@ def _cover(s: Stage) -> Call:
     return s.do("cover", 1, sender=s.keeper)
 
 
+@_row("reclaim", "reclaim: a locked account pays back what others paid")
+def _reclaim(s: Stage) -> Call:
+    s.short(s.trader, 1, 1)
+    _bankrupt(s)
+    s.resolve().send()
+    s.do("deposit", account_id(s.trader), 1_000 * UNITS, sender=s.backer).send()
+    return s.do("reclaim", account_id(s.trader), sender=s.keeper)
+
+
+@_row("thaw", "thaw: the claims of a book that a resolve has ended may be paid")
+def _thaw(s: Stage) -> Call:
+    _resolve_ends_book(s).send()
+    s.backend.advance(DAY)
+    return s.do("thaw", 1, sender=s.keeper)
+
+
 # ---------------------------------------------------------------------------------- settlement
 
 
@@ -215,6 +285,12 @@ def _touch(s: Stage) -> Call:
     return s.do("touch", account_id(s.taker), sender=s.keeper)
 
 
+@_row("touch_reserve", "touch, 1 market: an older profit matures, a new one starts")
+def _touch_reserve(s: Stage) -> Call:
+    _matures_for(s, HALF_LIFE)
+    return s.do("touch", account_id(s.maker), sender=s.keeper)
+
+
 @_row("settle_arrears", "settle, 1 market: arrears are paid")
 def _settle_arrears(s: Stage) -> Call:
     s.short(s.taker, 1)
@@ -222,10 +298,44 @@ def _settle_arrears(s: Stage) -> Call:
     return s.do("settle", account_id(s.taker), sender=s.keeper)
 
 
-@_row("settle_claim", "settle, 1 market: a claim is paid")
+def _matures_for(s: Stage, seconds: int) -> None:
+    """The maker's profit is marked and waits, backed with cash; then the price rises a little."""
+    _settle_arrears(s).send()
+    s.do("touch", account_id(s.maker), sender=s.keeper).send()
+    s.backend.advance(seconds)
+    s.price(0, 2_004)
+
+
+@_row("settle_reserve", "settle, 1 market: what has matured of a claim is paid, the rest waits")
+def _settle_reserve(s: Stage) -> Call:
+    _matures_for(s, HALF_LIFE)
+    return s.do("settle", account_id(s.maker), sender=s.keeper)
+
+
+@_row("settle_claim", "settle, 1 market: a claim that has matured is paid")
 def _settle_claim(s: Stage) -> Call:
     _settle_arrears(s).send()
+    s.do("touch", account_id(s.maker), sender=s.keeper).send()
+    # 40 half-lives, then a price that is neither stale nor another one
+    s.backend.advance(40 * HALF_LIFE)
+    s.price(0, 2_003)
     return s.do("settle", account_id(s.maker), sender=s.keeper)
+
+
+# ------------------------------------------------------------------------------------- upkeep
+
+
+@_row("accrue", "accrue: the funding of a minute")
+def _accrue(s: Stage) -> Call:
+    s.fold()
+    s.backend.advance(60)
+    return s.do("accrue", 0, sender=s.keeper)
+
+
+@_row("sync", "sync, after a large move")
+def _sync(s: Stage) -> Call:
+    s.price(0, 2_150)
+    return s.do("sync", 0, sender=s.keeper)
 
 
 # -------------------------------------------------------------------------------------- orders

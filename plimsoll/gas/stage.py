@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from plimsoll.evm import Account
-from plimsoll.gas.backend import Call, GasBackend
+from plimsoll.gas.backend import BLOCK_TIME, Call, GasBackend
+from plimsoll.gas.errors import RowError
 from plimsoll.protocol.client import account_id, wad
 from plimsoll.protocol.contract import Contract
 from plimsoll.protocol.deploy import deploy
@@ -25,6 +26,8 @@ PRICE = 2_000
 UNITS = 10**6
 #: an expiry far away: 6 bytes
 EXPIRY = 2**40
+
+_MINUTE = 60
 
 _FEED = {"mock": {"decimals": 8, "price": PRICE}, "heartbeat": 86_400, "gap": "0.01"}
 _RISK = {
@@ -46,6 +49,8 @@ _CONFIG = {
     "penalty_max": "0.015",
     "maker_fee": "0.0002",
     "taker_fee": "0.0005",
+    # 16ths of the open interest a window
+    "takeover_share": 4,
 }
 _REWARD = {
     "minimum": 1,
@@ -91,7 +96,8 @@ class Stage:
     """The protocol and the people of the gas table, on either chain.
 
     `crowd_long` and `crowd_short` hold ten units against each other in market 0, so that no row
-    finds or leaves the book empty unless it says so. Everybody named in `__init__` has tokens, has
+    finds or leaves the book empty unless it says so; they traded off the mark, so that there is a
+    premium. Everybody named in `__init__` has tokens, has
     allowed the engine to take them, and has an account of some size; nobody else has a position.
     """
 
@@ -113,7 +119,7 @@ class Stage:
         self.backer = self.actor("backer", 0)
         crowd_long = self.actor("crowd long", 100_000)
         crowd_short = self.actor("crowd short", 100_000)
-        self.fill(self.order(crowd_long, 0, 10, PRICE), crowd_short, 10).send()
+        self.fill(self.order(crowd_long, 0, 10, PRICE + 1), crowd_short, 10).send()
 
     @contextlib.contextmanager
     def undone(self) -> Iterator[None]:
@@ -149,6 +155,16 @@ class Stage:
     def price(self, market: int, price: int) -> None:
         """Set the price of a market, quote per base."""
         self.plimsoll.set_price(market, price)
+
+    def fold(self, market: int = 0) -> None:
+        """Pay a market's funding in the first block of a minute: the next one has no fold due.
+
+        The premium decays with a half-life of hours, so there is still one.
+        """
+        self.backend.advance(_MINUTE - (self.backend.now() + BLOCK_TIME) % _MINUTE)
+        self.do("accrue", market, sender=self.keeper).send()
+        if self.engine.market_extra(market).premium == 0:
+            raise RowError(f"market {market} has no premium; its rows are for a live funding")
 
     def order(
         self, maker: Account, market: int, size: int | str, price: int | str, *, index: int = 0
