@@ -25,10 +25,10 @@ SHARE = 8 * 10**17  # of the equity that penalties may take
 PROBE = 64
 
 
-def long_at(world: World, price: int | str, cash: int = 100) -> Party:
-    """Long 10 from 100 with `cash` - 0.5, now at `price`."""
-    trader, maker = world.party("trader", cash), world.party("maker", 10_000)
-    world.trade(trader, maker, wad(10))
+def long_at(world: World, price: int | str, cash: int = 100, size: int = 10) -> Party:
+    """Long `size` (10) from 100 with `cash` less 0.05 % of it, now at `price`."""
+    trader, maker = world.party("trader", cash), world.party("maker", 1_000 * size)
+    world.trade(trader, maker, wad(size))
     world.price(0, price)
     return trader
 
@@ -369,14 +369,15 @@ def test_liq_4_arrears_are_shared_pro_rata(world: World) -> None:
 
 
 def test_liq_4_allowance_refills_over_a_day(world: World) -> None:
-    """1,000 a day; 500 used; after a quarter of a day 750, after a day full, never above."""
+    """1,000 a day; 499.7 used; after a quarter of a day 750.3, after a day full, never above."""
     world.engine.set_allowance(0, wad(1_000), sender=world.owner)
+    world.engine.set_reward((wad("0.2"), WAD, 0, 0, 0, 3_600), sender=world.owner)
     trader = long_at(world, 40, cash=101)
     world.resolve(trader, world.party("keeper"))
-    # loss 600 - 100.5, and the reward of 1
-    assert world.state().allowance == wad("499.5")
+    # loss 600 - 100.5, and the reward of 0.2, a 2,000th of 10 * 40
+    assert world.state().allowance == wad("500.3")
     world.chain.mine(seconds=21_600)
-    assert world.state().allowance == wad("749.5")
+    assert world.state().allowance == wad("750.3")
     world.chain.mine(seconds=86_400)
     assert world.state().allowance == wad(1_000)
 
@@ -385,7 +386,10 @@ def test_liq_4_allowance_refills_over_a_day(world: World) -> None:
 
 
 def test_liq_5_oscillating_around_the_margin_pays_once(world: World) -> None:
-    """Ten liquidations by order of one account within an hour: one reward, of 0.003."""
+    """Ten liquidations by order of one account within an hour: one reward, of 0.003.
+
+    The profit of each recovery counts for new risk only when it has matured (LED-4, MRG-1).
+    """
     world.engine.set_reward((wad("0.003"), 50 * WAD, 0, 0, 0, 3_600), sender=world.owner)
     trader, keeper = long_at(world, 85, cash=200), world.party("keeper")
     buyer = world.party("buyer", 10_000)
@@ -393,6 +397,8 @@ def test_liq_5_oscillating_around_the_margin_pays_once(world: World) -> None:
     for _ in range(10):
         world.takeover_by_order(world.order(buyer, wad("0.1")), trader, keeper)
         world.price(0, 100)
+        world.engine.touch(trader.id)
+        world.matured(trader)
         world.engine.settle(trader.id)
         world.trade(trader, buyer, wad("0.1"))
         world.price(0, 85)
@@ -412,7 +418,8 @@ def test_liq_5_oscillating_around_the_margin_pays_once(world: World) -> None:
     ],
 )
 def test_liq_5_formula(world: World, basefee: int, reward: int) -> None:
-    trader = long_at(world, 85)
+    """Long 2,000 at 85: a 2,000th of its notional is 85, above the rule's cap."""
+    trader = long_at(world, 85, cash=25_000, size=2_000)
     world.chain.basefee = basefee
     keeper = world.party("keeper")
     assert world.resolve(trader, keeper).event("Resolved").reward == reward
@@ -420,9 +427,13 @@ def test_liq_5_formula(world: World, basefee: int, reward: int) -> None:
 
 
 def test_liq_5_a_reward_is_what_was_charged(world: World) -> None:
-    """Allowance 50.5 + 0.9: the loss is paid, 0.9 is below the minimum of 1: no reward at all."""
+    """Allowance 50.5 + 0.3: the loss is paid, 0.3 is below the minimum of 0.4: no reward at all."""
     trader = long_at(world, 85)
-    world.engine.set_allowance(0, wad("51.4"), sender=world.owner)
+    world.engine.set_reward((wad("0.4"), WAD, 0, 0, 0, 3_600), sender=world.owner)
+    with world.anchor():
+        world.engine.set_allowance(0, wad("50.9"), sender=world.owner)
+        assert world.resolve(trader, world.party("keeper")).event("Resolved").reward == wad("0.4")
+    world.engine.set_allowance(0, wad("50.8"), sender=world.owner)
     fund = world.cash(FUND)
     event = world.resolve(trader, world.party("keeper")).event("Resolved")
     assert (event.paid, event.reward) == (wad("50.5"), 0)
@@ -431,10 +442,13 @@ def test_liq_5_a_reward_is_what_was_charged(world: World) -> None:
 
 
 def test_liq_5_interval(world: World) -> None:
-    """The second resolve of an account pays nothing within the hour, and again at the hour."""
-    trader, maker = world.party("trader", 400), world.party("maker", 10_000)
+    """The second resolve of an account pays nothing within the hour, and again at the hour.
+
+    A 2,000th of 80 at 70 is 2.8, above the minimum of 1.
+    """
+    trader, maker = world.party("trader", 4_000), world.party("maker", 10_000)
     for market in range(3):
-        world.trade(trader, maker, wad(8), market=market)
+        world.trade(trader, maker, wad(80), market=market)
     for market in range(3):
         world.price(market, 70)
     keeper = world.party("keeper")
