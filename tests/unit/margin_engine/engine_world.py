@@ -592,7 +592,7 @@ class World:
         self.chain.set_storage(self.engine, slot, word | self.chain.timestamp << 208)
 
     def matured(self, who: Party | int) -> None:
-        """All that is recorded of an account's claims has matured, past the rules and in no time."""
+        """All recorded claims of an account have matured, past the rules and without time."""
         account = who.id if isinstance(who, Party) else who
         for market in range(16):
             slot = self.mapped("positions", account) + 2 * market

@@ -250,7 +250,7 @@ def test_reclaim_default_leaves_what_arrears_need(
 
 
 def test_reclaim_default_keeps_a_margin_call(world: World, locked: Party) -> None:
-    """The settling inside it is not the owner's cure (LIQ-1), though E is above MM before and after."""
+    """The settling inside it is no cure (LIQ-1), though E is above MM before and after."""
     pays_in(world, locked, 10)
     world.engine.call_margin(locked.id)
     deadline = world.deadline(locked)
@@ -360,7 +360,7 @@ def test_liq_4_a_claim_in_a_frozen_market_keeps_the_lock(
 def test_liq_4_reclaim_gives_the_fund_the_debt_and_no_more(
     world: World, locked: Party, maker: Party, seed: int
 ) -> None:
-    """Over random prices and deposits: what the fund gets is what the debt falls by, E >= 0 stays."""
+    """Over random prices and deposits: the fund gets what the debt falls by, at most E."""
     draw = random.Random(seed)
     got, before = 0, world.cash(FUND) + world.recorded(FUND, 1)
     for _ in range(12):
