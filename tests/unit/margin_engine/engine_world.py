@@ -592,7 +592,7 @@ class World:
         self.chain.set_storage(self.engine, slot, word | self.chain.timestamp << 208)
 
     def matured(self, who: Party | int) -> None:
-        """All recorded claims of an account have matured, past the rules and without time."""
+        """All recorded claims of an account have matured, past the rules and in no time."""
         account = who.id if isinstance(who, Party) else who
         for market in range(16):
             slot = self.mapped("positions", account) + 2 * market
@@ -662,7 +662,8 @@ class World:
         """Put a number where a market's cash is, past all rules."""
         slot = self.slot("books", market * 4 + 2)
         word = self.chain.storage(self.engine, slot)
-        self.chain.set_storage(self.engine, slot, cash << 104 | word & (2**104 - 1))
+        kept = word & ~((2**104 - 1) << 104)
+        self.chain.set_storage(self.engine, slot, kept | cash << 104)
 
     def fingerprint(self) -> tuple[Any, ...]:
         """Everything the engine's views tell about all known accounts and markets."""
@@ -681,6 +682,7 @@ class World:
                 for market in range(16)
             ),
             tuple(tuple(self.engine.market_state(market)) for market in range(16)),
+            tuple(tuple(self.engine.market_extra(market)) for market in range(16)),
         )
 
     # -- identities (LED-5) ------------------------------------------------------------------------
@@ -723,6 +725,8 @@ class World:
                     wrong.append(f"account {account:#x}: held is wrong, market {market} {leg}")
                 if leg.basis == 0 and any((leg.a_snap, leg.k_snap, leg.epoch)):
                     wrong.append(f"account {account:#x}: not in normal form, market {market}")
+                if (leg.reserve == 0) != (leg.time == 0) or (leg.reserve != 0 and leg.pnl <= 0):
+                    wrong.append(f"account {account:#x}: reserve of nothing, market {market}")
             mark = self.mark(market)
             for price in (mark, mark // 2, mark * 2):
                 values = [self._valued(market, legs[who], state, price) for who in holders]
