@@ -21,7 +21,16 @@ from engine_world import (
 
 from plimsoll.evm import Account, Handle, load
 
-VIEWS = ("health", "wallet", "position", "fund_state", "market_state", "addresses", "order_hash")
+VIEWS = (
+    "health",
+    "wallet",
+    "position",
+    "fund_state",
+    "market_state",
+    "market_extra",
+    "addresses",
+    "order_hash",
+)
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +66,11 @@ def calls(world: World, trader: Party, maker: Party) -> dict[str, tuple[Any, ...
         "settle": (trader.id,),
         "resolve": (trader.id, 0, maker.id),
         "cover": (0,),
+        "call_margin": (trader.id,),
+        "reclaim": (trader.id,),
+        "sync": (0,),
+        "accrue": (0,),
+        "thaw": (0,),
         "list_market": (1, Config(), 0),
         "set_market": (0, Config()),
         "set_allowance": (0, 1),
@@ -70,6 +84,7 @@ def calls(world: World, trader: Party, maker: Party) -> dict[str, tuple[Any, ...
         "position": (trader.id, 0),
         "fund_state": (),
         "market_state": (0,),
+        "market_extra": (0,),
         "addresses": (),
         "order_hash": (order,),
     }
@@ -79,7 +94,7 @@ def changing() -> set[str]:
     """All state-changing functions of the engine."""
     return {
         entry["name"]
-        for part in ("", "Ext", "Admin")
+        for part in ("", "Ext", "Settlement", "Liquidation", "Admin")
         for entry in load(f"MarginEngine{part}").abi
         if entry["type"] == "function" and entry["stateMutability"] == "nonpayable"
     }

@@ -5,6 +5,7 @@ from engine_world import (
     A_ONE,
     ALLOWANCE,
     BUFFER,
+    FREEZE,
     FUND,
     MARKETS,
     MAX,
@@ -29,6 +30,17 @@ from engine_world import (
     wad,
 )
 
+REWARD = WAD // 4  # the minimum, since the base fee is 0; 10 at 85 bear 0.425 at most
+
+
+@pytest.fixture(autouse=True)
+def _small_reward(request: pytest.FixtureRequest) -> None:
+    world: World = request.getfixturevalue(
+        "tampered" if "tampered" in request.fixturenames else "world"
+    )
+    rule = (REWARD, 50 * WAD, 300_000, 1_000, 3_000 * WAD, 3_600)
+    world.engine.set_reward(rule, sender=world.owner)
+
 
 @pytest.fixture
 def maker(world: World) -> Party:
@@ -51,19 +63,19 @@ def keeper(world: World) -> Party:
 
 
 def test_resolve_default(world: World, trader: Party, maker: Party, keeper: Party) -> None:
-    """The account pays 99.5, the fund 50.5 and the reward of 1; the short side keeps all it won.
+    """The account pays 99.5, the fund 50.5 and the reward of 0.25; the shorts keep all they won.
 
     A of the short side falls to 3/4, K0 so that K at 85 stays: -(1/4) * 85.
     """
     fund = world.cash(FUND)
     world.resolve(trader, keeper)
-    assert world.engine.wallet(trader.id) == (0, 0, world.chain.timestamp)
-    assert world.engine.position(trader.id, 0) == (0, 0, 0, 0, 0, 0)
-    assert fund - world.cash(FUND) == wad("51.5")
-    assert world.cash(keeper) == WAD
+    assert world.engine.wallet(trader.id) == (0, 0, world.chain.timestamp, 0, False, 0)
+    assert world.engine.position(trader.id, 0) == (0, 0, 0, 0, 0, 0, 0, 0)
+    assert fund - world.cash(FUND) == wad("50.75")
+    assert world.cash(keeper) == REWARD
     state = world.state()
     assert (state.oi, state.cash) == (wad(30), wad(150) + BUFFER)
-    assert (state.shortfall, state.allowance) == (0, ALLOWANCE - wad("51.5"))
+    assert (state.shortfall, state.allowance) == (0, ALLOWANCE - wad("50.75"))
     assert (state.short_a, state.short_k0) == (75 * 10**16, -(25 * 10**16) * wad(85))
     assert (state.long_a, state.long_k0) == (A_ONE, 0)
     assert world.size(maker) == wad(-30)
@@ -129,12 +141,17 @@ def test_resolve_default_charge_is_bounded(world: World, keeper: Party) -> None:
 
 
 def test_resolve_default_older_shortfall_first(world: World, maker: Party, keeper: Party) -> None:
-    """A shortfall of 20 from before; the allowance of 60 covers it, then 40 of the 50.5."""
+    """A shortfall of 23.5 from before; the allowance of 60 covers it, then 36.5 of the 50.5.
+
+    The first resolve ended the book, so the market is frozen for a day (LED-8).
+    """
     gone = world.flat_and_bankrupt()
     world.engine.set_allowance(0, 0, sender=world.owner)
     event = world.resolve(gone, keeper).event("Resolved")
     owed = event.to_shortfall
     assert owed == wad("23.5") == world.state().shortfall
+    world.chain.mine(seconds=FREEZE)
+    world.engine.thaw(0)
     trader = world.party("trader", 100)
     world.price(0, 100)
     world.trade(trader, maker, wad(10))
@@ -155,7 +172,7 @@ def test_resolve_default_claims_go_to_the_fund(world: World, maker: Party, keepe
     """Claim of 30 in market 1: the fund pays all arrears and has the claim for it.
 
     Cash 200 - 0.75; long 10 in 0 at 70 (loss 300), 5 in 1 at 106 (claim 30, of which the buffer is
-    paid in cash). Arrears 300 - 199.25 - 0.001 = 100.749.
+    paid in cash, since it has matured). Arrears 300 - 199.25 - 0.001 = 100.749.
     """
     trader = two_legs(world, maker)
     event = world.resolve(trader, keeper).event("Resolved")
@@ -166,7 +183,7 @@ def test_resolve_default_claims_go_to_the_fund(world: World, maker: Party, keepe
     assert (world.size(trader, 1), world.recorded(trader, 1)) == (wad(5), 0)
 
 
-def two_legs(world: World, maker: Party) -> Party:
+def two_legs(world: World, maker: Party, *, matured: bool = True) -> Party:
     """See the test above."""
     trader = world.party("trader", 200)
     world.trade(trader, maker, wad(10))
@@ -175,7 +192,22 @@ def two_legs(world: World, maker: Party) -> Party:
     world.price(0, 70)
     world.price(1, 106)
     assert world.equity(trader) == wad("-70.75")
+    if matured:
+        world.engine.touch(trader.id)
+        world.matured(trader)
     return trader
+
+
+def test_resolve_default_claims_that_have_not_matured(
+    world: World, maker: Party, keeper: Party
+) -> None:
+    """Nothing of the claim is paid, so all of it goes to the fund, reserve and all (LED-4)."""
+    trader = two_legs(world, maker, matured=False)
+    event = world.resolve(trader, keeper).event("Resolved")
+    assert (event.claims, event.paid) == (wad(30), wad("100.75"))
+    assert world.recorded(FUND, 1) == wad(30)
+    leg = world.engine.position(FUND, 1)
+    assert (leg.reserve, leg.time) == (2**40 - 1, world.chain.timestamp)
 
 
 def test_resolve_default_claims_beyond_what_the_fund_paid(
@@ -204,6 +236,8 @@ def test_resolve_default_claims_pro_rata(world: World, maker: Party, keeper: Par
     world.price(0, 60)
     world.price(1, 112)
     world.price(2, 90)
+    world.engine.touch(trader.id)
+    world.matured(trader)
     order = (0, 2), (2, 0)
     for one, other in order:
         with world.anchor():
@@ -232,7 +266,10 @@ def test_resolve_default_no_position_left_needs_no_price(world: World, keeper: P
 
 
 def test_resolve_default_ends_the_book(world: World, maker: Party, keeper: Party) -> None:
-    """The last long is closed: both epochs end at the mark, the winner's claim stays."""
+    """The last long is closed: both epochs end at the mark, the winner's claim stays.
+
+    It waits for a day (LED-8), and is paid as it matures after that (LED-4).
+    """
     trader = world.party("trader", 100)
     world.trade(trader, maker, wad(10))
     world.price(0, 85)
@@ -244,6 +281,13 @@ def test_resolve_default_ends_the_book(world: World, maker: Party, keeper: Party
     assert world.size(maker) == 0
     world.price(0, 50)  # what the price does now does not matter
     world.engine.settle(maker.id)
+    assert world.cash(maker) == wad(10_000) - wad("0.2")
+    world.chain.mine(seconds=FREEZE)
+    world.engine.thaw(0)
+    world.engine.touch(maker.id)
+    assert (world.cash(maker), world.recorded(maker)) == (wad(10_000) - wad("0.2"), wad(150))
+    world.matured(maker)
+    world.engine.settle(maker.id)
     assert world.cash(maker) == wad(10_000) - wad("0.2") + wad(150)
 
 
@@ -253,7 +297,7 @@ def test_resolve_default_with_equity_zero(world: World, maker: Party, keeper: Pa
     world.trade(trader, maker, wad(10))
     world.price(0, "90.05")
     event = world.resolve(trader, keeper).event("Resolved")
-    assert (event.paid, event.charged, event.reward) == (0, 0, WAD)
+    assert (event.paid, event.charged, event.reward) == (0, 0, REWARD)
 
 
 def test_resolve_default_with_another_leg_dead(world: World, maker: Party, keeper: Party) -> None:
@@ -269,10 +313,36 @@ def test_resolve_default_with_another_leg_dead(world: World, maker: Party, keepe
 
 
 def test_resolve_default_reward_formula(world: World, trader: Party, keeper: Party) -> None:
-    """300,000 gas at 20 gwei and 3,000 a native token and 10 %: 19.8."""
+    """300,000 gas at 0.3 gwei and 3,000 a native token and 10 %: 0.297."""
+    world.chain.basefee = 3 * 10**8
+    event = world.resolve(trader, keeper).event("Resolved")
+    assert event.reward == wad("0.297") == world.cash(keeper)
+
+
+def test_resolve_default_reward_is_bounded_by_what_is_closed(
+    world: World, trader: Party, keeper: Party
+) -> None:
+    """At 20 gwei the formula gives 19.8; a 2,000th of 10 * 85 is 0.425."""
     world.chain.basefee = 20 * 10**9
     event = world.resolve(trader, keeper).event("Resolved")
-    assert event.reward == wad("19.8") == world.cash(keeper)
+    assert event.reward == wad("0.425") == world.cash(keeper)
+
+
+def test_resolve_default_no_reward_below_the_minimum(
+    world: World, trader: Party, keeper: Party
+) -> None:
+    """With a minimum of a wei's step above 0.425 nothing is paid, and the clock does not start."""
+    rule = (wad("0.425") + 10**9, 50 * WAD, 300_000, 1_000, 3_000 * WAD, 3_600)
+    world.engine.set_reward(rule, sender=world.owner)
+    event = world.resolve(trader, keeper).event("Resolved")
+    assert (event.reward, world.cash(keeper)) == (0, 0)
+    assert world.engine.wallet(trader.id).rewarded_at == 0
+
+
+def test_resolve_default_no_reward_without_a_position(world: World, keeper: Party) -> None:
+    trader = world.flat_and_bankrupt()
+    event = world.resolve(trader, keeper).event("Resolved")
+    assert (event.size, event.paid, event.reward) == (0, wad("23.5"), 0)
 
 
 def test_resolve_default_twice_in_a_block(world: World, maker: Party, keeper: Party) -> None:
@@ -282,9 +352,9 @@ def test_resolve_default_twice_in_a_block(world: World, maker: Party, keeper: Pa
         world.trade(trader, maker, wad(10), market=market)
     for market in range(2):
         world.price(market, 80)
-    assert world.resolve(trader, keeper).event("Resolved").reward == WAD
+    assert world.resolve(trader, keeper).event("Resolved").reward == REWARD
     assert world.resolve(trader, keeper, market=1).event("Resolved").reward == 0
-    assert world.cash(keeper) == WAD
+    assert world.cash(keeper) == REWARD
     with reverts("resolve: account is solvent"):
         world.resolve(trader, keeper)
 
@@ -303,10 +373,10 @@ def test_resolve_emits_resolved(world: World, trader: Party, keeper: Party) -> N
     assert (event.account, event.market, event.keeper) == (trader.id, 0, keeper.id)
     assert (event.size, event.price) == (wad(-10), wad(85))
     assert (event.covered, event.paid, event.claims) == (0, wad("50.5"), 0)
-    assert (event.charged, event.to_shortfall, event.reward) == (0, 0, WAD)
-    assert unpack_house(event.house) == (fund - wad("51.5"), 0, treasury)
+    assert (event.charged, event.to_shortfall, event.reward) == (0, 0, REWARD)
+    assert unpack_house(event.house) == (fund - wad("50.75"), 0, treasury)
     assert unpack_allowance(event.allowance) == Allowance(
-        ALLOWANCE, ALLOWANCE - wad("51.5"), world.chain.timestamp
+        ALLOWANCE, ALLOWANCE - wad("50.75"), world.chain.timestamp
     )
     side = receipt.event("SideUpdated")
     assert (side.market, side.is_long) == (0, False)
@@ -314,7 +384,7 @@ def test_resolve_emits_resolved(world: World, trader: Party, keeper: Party) -> N
     book = receipt.event("BookUpdated")
     assert (book.market, unpack_book(book.book)) == (0, (wad(30), wad(150) + BUFFER))
     paid = receipt.event("AccountUpdated")
-    assert (paid.account, unpack_wallet(paid.wallet)) == (keeper.id, (WAD, 0, 0, 0))
+    assert (paid.account, unpack_wallet(paid.wallet)) == (keeper.id, (REWARD, 0, 0, 0))
     leg = receipt.event("PositionUpdated")
     assert (leg.account, leg.market) == (trader.id, 0)
     assert unpack_leg(leg.snap, leg.profit)[:3] == (0, 0, 0)
@@ -358,10 +428,20 @@ def test_resolve_emits_shortfall_updated(world: World, keeper: Party) -> None:
 def test_resolve_reverts_account_is_solvent(
     world: World, trader: Party, maker: Party, keeper: Party
 ) -> None:
-    """A wei of equity is solvent; so is whoever has nothing at all."""
-    world.price(0, "90.05000001")
+    """A tenth of MM is solvent; so is whoever has nothing at all.
+
+    10 * E = MM where 995 - 100 * (100 - p) = 0.6 p + 1: p = 9006 / 99.4 = 90.603621730...; below
+    it the position is closed as critical, for which nobody pays. Without a position a wei will do.
+    """
+    world.price(0, "90.60362174")
     with reverts("resolve: account is solvent"):
         world.resolve(trader, keeper)
+    world.price(0, "90.60362173")
+    with world.anchor():
+        assert world.resolve(trader, keeper).event("Resolved").size == wad(-10)
+    flat = world.flat_with_arrears()
+    with reverts("resolve: account is solvent"):
+        world.resolve(flat, keeper)
     with reverts("resolve: account is solvent"):
         world.resolve(maker, keeper)
     with reverts("resolve: account is solvent"):

@@ -25,10 +25,10 @@ SHARE = 8 * 10**17  # of the equity that penalties may take
 PROBE = 64
 
 
-def long_at(world: World, price: int | str, cash: int = 100) -> Party:
-    """Long 10 from 100 with `cash` - 0.5, now at `price`."""
-    trader, maker = world.party("trader", cash), world.party("maker", 10_000)
-    world.trade(trader, maker, wad(10))
+def long_at(world: World, price: int | str, cash: int = 100, size: int = 10) -> Party:
+    """Long `size` (10) from 100 with `cash` less 0.05 % of it, now at `price`."""
+    trader, maker = world.party("trader", cash), world.party("maker", 1_000 * size)
+    world.trade(trader, maker, wad(size))
     world.price(0, price)
     return trader
 
@@ -369,14 +369,15 @@ def test_liq_4_arrears_are_shared_pro_rata(world: World) -> None:
 
 
 def test_liq_4_allowance_refills_over_a_day(world: World) -> None:
-    """1,000 a day; 500 used; after a quarter of a day 750, after a day full, never above."""
+    """1,000 a day; 499.7 used; after a quarter of a day 750.3, after a day full, never above."""
     world.engine.set_allowance(0, wad(1_000), sender=world.owner)
+    world.engine.set_reward((wad("0.2"), WAD, 0, 0, 0, 3_600), sender=world.owner)
     trader = long_at(world, 40, cash=101)
     world.resolve(trader, world.party("keeper"))
-    # loss 600 - 100.5, and the reward of 1
-    assert world.state().allowance == wad("499.5")
+    # loss 600 - 100.5, and the reward of 0.2, a 2,000th of 10 * 40
+    assert world.state().allowance == wad("500.3")
     world.chain.mine(seconds=21_600)
-    assert world.state().allowance == wad("749.5")
+    assert world.state().allowance == wad("750.3")
     world.chain.mine(seconds=86_400)
     assert world.state().allowance == wad(1_000)
 
@@ -385,7 +386,10 @@ def test_liq_4_allowance_refills_over_a_day(world: World) -> None:
 
 
 def test_liq_5_oscillating_around_the_margin_pays_once(world: World) -> None:
-    """Ten liquidations by order of one account within an hour: one reward, of 0.003."""
+    """Ten liquidations by order of one account within an hour: one reward, of 0.003.
+
+    The profit of each recovery counts for new risk only when it has matured (LED-4, MRG-1).
+    """
     world.engine.set_reward((wad("0.003"), 50 * WAD, 0, 0, 0, 3_600), sender=world.owner)
     trader, keeper = long_at(world, 85, cash=200), world.party("keeper")
     buyer = world.party("buyer", 10_000)
@@ -393,6 +397,8 @@ def test_liq_5_oscillating_around_the_margin_pays_once(world: World) -> None:
     for _ in range(10):
         world.takeover_by_order(world.order(buyer, wad("0.1")), trader, keeper)
         world.price(0, 100)
+        world.engine.touch(trader.id)
+        world.matured(trader)
         world.engine.settle(trader.id)
         world.trade(trader, buyer, wad("0.1"))
         world.price(0, 85)
@@ -412,7 +418,8 @@ def test_liq_5_oscillating_around_the_margin_pays_once(world: World) -> None:
     ],
 )
 def test_liq_5_formula(world: World, basefee: int, reward: int) -> None:
-    trader = long_at(world, 85)
+    """Long 2,000 at 85: a 2,000th of its notional is 85, above the rule's cap."""
+    trader = long_at(world, 85, cash=25_000, size=2_000)
     world.chain.basefee = basefee
     keeper = world.party("keeper")
     assert world.resolve(trader, keeper).event("Resolved").reward == reward
@@ -420,9 +427,13 @@ def test_liq_5_formula(world: World, basefee: int, reward: int) -> None:
 
 
 def test_liq_5_a_reward_is_what_was_charged(world: World) -> None:
-    """Allowance 50.5 + 0.9: the loss is paid, 0.9 is below the minimum of 1: no reward at all."""
+    """Allowance 50.5 + 0.3: the loss is paid, 0.3 is below the minimum of 0.4: no reward at all."""
     trader = long_at(world, 85)
-    world.engine.set_allowance(0, wad("51.4"), sender=world.owner)
+    world.engine.set_reward((wad("0.4"), WAD, 0, 0, 0, 3_600), sender=world.owner)
+    with world.anchor():
+        world.engine.set_allowance(0, wad("50.9"), sender=world.owner)
+        assert world.resolve(trader, world.party("keeper")).event("Resolved").reward == wad("0.4")
+    world.engine.set_allowance(0, wad("50.8"), sender=world.owner)
     fund = world.cash(FUND)
     event = world.resolve(trader, world.party("keeper")).event("Resolved")
     assert (event.paid, event.reward) == (wad("50.5"), 0)
@@ -431,10 +442,13 @@ def test_liq_5_a_reward_is_what_was_charged(world: World) -> None:
 
 
 def test_liq_5_interval(world: World) -> None:
-    """The second resolve of an account pays nothing within the hour, and again at the hour."""
-    trader, maker = world.party("trader", 400), world.party("maker", 10_000)
+    """The second resolve of an account pays nothing within the hour, and again at the hour.
+
+    A 2,000th of 80 at 70 is 2.8, above the minimum of 1.
+    """
+    trader, maker = world.party("trader", 4_000), world.party("maker", 10_000)
     for market in range(3):
-        world.trade(trader, maker, wad(8), market=market)
+        world.trade(trader, maker, wad(80), market=market)
     for market in range(3):
         world.price(market, 70)
     keeper = world.party("keeper")
@@ -478,3 +492,131 @@ def test_liq_6_no_liquidation_moves_tokens(world: World) -> None:
         assert receipt.events("Transfer") == []
     assert world.tokens(world.engine) == tokens
     assert BUFFER > 0
+
+
+def crowd(world: World, share: int, longs: int = 3) -> list[Party]:
+    """Longs of 10 from 100 with cash 99.5, of an open interest of 40, at 95: E = 49.5, MM = 58."""
+    maker = world.party("maker", 100_000)
+    called = [world.party(f"long {i}", 100) for i in range(longs)]
+    for each in called:
+        world.trade(each, maker, wad(10))
+    world.trade(world.party("rich long", 10_000), maker, wad(40 - 10 * longs))
+    world.configure(takeover_share=share)
+    world.price(0, 95)
+    return called
+
+
+def test_liq_6_window_is_used_up_and_starts_again(world: World) -> None:
+    """2/16 of 40 is 5: 3 of one account and 2 of another, not a wei more for 600 s."""
+    first, second, third = crowd(world, share=2)
+    liquidator, keeper = world.party("liquidator", 10_000), world.party("keeper")
+    start = world.chain.timestamp
+    receipt = world.takeover(first, wad(3), liquidator)
+    assert receipt.event("WindowUpdated").args == {
+        "market": 0,
+        "window": 2 << 144 | start << 104 | wad(3),
+    }
+    world.chain.mine(seconds=100)
+    with reverts("liquidation: window is used up"):
+        world.takeover(second, wad(2) + 1, liquidator)
+    world.takeover_by_order(world.order(liquidator, wad(2)), second, keeper)
+    assert (world.extra().window_taken, world.extra().window_start) == (wad(5), start)
+    for seconds in (0, 499):
+        world.chain.set_time(start + 100 + seconds)
+        with reverts("liquidation: window is used up"):
+            world.takeover(third, 1, liquidator)
+        order = world.order(liquidator, 1)
+        with reverts("liquidation: window is used up"):
+            world.takeover_by_order(order, third, keeper)
+    world.chain.set_time(start + 600)
+    world.takeover(third, wad(3), liquidator)
+    assert (world.extra().window_taken, world.extra().window_start) == (wad(3), start + 600)
+
+
+def test_liq_6_window_counts_the_interest_before_the_trade(world: World) -> None:
+    """2/16 of 40 are 5; a short that takes 3 lowers the interest to 37, and what may go with it."""
+    first, second, _ = crowd(world, share=2)
+    short = next(p for p in world.parties.values() if p and p.key.name == "maker")
+    world.takeover(first, wad(3), short)
+    assert world.state().oi == wad(37)
+    # floor(37 * 2 / 16) = 4.625
+    with reverts("liquidation: window is used up"):
+        world.takeover(second, wad("1.625") + 1, short)
+    world.takeover(second, wad("1.625"), short)
+
+
+@pytest.mark.parametrize("share", [0, 2])
+def test_liq_6_window_is_not_for_who_needs_no_call(world: World, share: int) -> None:
+    """Below 0.7 of MM nothing is read or written; nor without a share, whoever it is."""
+    first, second, third = crowd(world, share)
+    liquidator = world.party("liquidator", 10_000)
+    world.takeover(first, wad(3), liquidator)
+    world.takeover(second, wad(2), liquidator)
+    before = world.extra()
+    assert before.window_taken == (wad(5) if share else 0)
+    assert (before.window_start != 0) == (share != 0)
+    world.price(0, 94)
+    receipt = world.takeover(third, wad(4), liquidator, called=False)
+    assert receipt.events("WindowUpdated") == []
+    assert world.extra().window_taken == before.window_taken
+    assert world.extra().window_start == before.window_start
+
+
+def test_liq_6_window_leaves_twice_the_minimum(world: World) -> None:
+    """1/16 of 10 is 0.625; twice a minimum of 100 quote is 2.105... at 95, rounded down."""
+    trader, liquidator = long_at(world, 95), world.party("liquidator", 1_000)
+    world.configure(takeover_share=1, min_notional=100 * WAD)
+    most = 200 * WAD * WAD // wad(95)
+    with reverts("liquidation: window is used up"):
+        world.takeover(trader, most + 1, liquidator)
+    world.takeover(trader, most, liquidator)
+    assert world.extra().window_taken == most
+
+
+def test_liq_6_window_is_kept_by_a_new_configuration(world: World) -> None:
+    """What was taken counts on with another share; a share is at most 15."""
+    first, second, _ = crowd(world, share=2)
+    liquidator = world.party("liquidator", 10_000)
+    world.takeover(first, wad(3), liquidator)
+    world.configure(takeover_share=1)  # 2.5
+    with reverts("liquidation: window is used up"):
+        world.takeover(second, 1, liquidator)
+    world.configure(takeover_share=15)
+    assert world.extra().window_taken == wad(3)
+    world.takeover(second, wad(3), liquidator)
+    assert world.extra().window_taken == wad(6)
+    with reverts("listing: takeover share too high"):
+        world.configure(takeover_share=16)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_liq_6_window_property(world: World, seed: int) -> None:
+    """At random times and sizes: refused just where a count of one's own says so."""
+    draw = random.Random(seed)
+    share = draw.randrange(1, 4)
+    accounts = crowd(world, share)
+    liquidator = world.party("liquidator", 10_000)
+    start = taken = refused = passed = 0
+    for _ in range(40):
+        world.chain.mine(seconds=draw.choice((0, 1, 60, 299)))
+        world.refresh(0)
+        account = draw.choice(accounts)
+        if world.health(account) >= 1:
+            continue
+        world.called(account)
+        size = draw.randrange(1, 3 * WAD // 2)
+        now, interest = world.chain.timestamp, world.state().oi
+        if now - start >= 600:
+            start, taken = now, 0
+        most = max(interest * share // 16, 20 * WAD * WAD // wad(95))
+        if taken + size > most:
+            with reverts("liquidation: window is used up"):
+                world.takeover(account, size, liquidator)
+            refused += 1
+        else:
+            world.takeover(account, size, liquidator)
+            taken += size
+            passed += 1
+            assert (world.extra().window_taken, world.extra().window_start) == (taken, start)
+    assert passed
+    assert refused

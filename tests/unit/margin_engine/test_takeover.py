@@ -16,6 +16,7 @@ from engine_world import (
     of,
     reverts,
     unpack_book,
+    unpack_call,
     unpack_house,
     unpack_leg,
     unpack_wallet,
@@ -216,9 +217,14 @@ def test_takeover_default_house_word(world: World, trader: Party, liquidator: Pa
 
 
 def test_takeover_emits_taken_over(world: World, trader: Party, liquidator: Party) -> None:
+    """The second event of the account is the end of its margin call (LIQ-1)."""
     fund, treasury = world.cash(FUND), world.cash(TREASURY)
     receipt = world.takeover(trader, wad(3), liquidator)
-    assert events(receipt) == ["PositionUpdated", "PositionUpdated", "TakenOver"]
+    assert events(receipt) == ["PositionUpdated", "AccountUpdated", "PositionUpdated", "TakenOver"]
+    cured = receipt.event("AccountUpdated")
+    assert cured.account == trader.id
+    assert unpack_wallet(cured.wallet) == (wad("49.5") - 285 * RATE, 1, 0, 0)
+    assert unpack_call(cured.wallet) == (0, False)
     event = receipt.event("TakenOver")
     half = 285 * RATE // 2
     assert (event.account, event.target) == (trader.id, liquidator.id)

@@ -17,6 +17,7 @@ from engine_world import (
     of,
     reverts,
     unpack_book,
+    unpack_call,
     unpack_house,
     unpack_wallet,
     wad,
@@ -210,6 +211,7 @@ def test_takeover_by_order_emits_taken_over(
     assert events(receipt) == [
         "PositionUpdated",
         "AccountUpdated",
+        "AccountUpdated",
         "PositionUpdated",
         "TakenOver",
     ]
@@ -224,9 +226,11 @@ def test_takeover_by_order_emits_taken_over(
         treasury + wad("0.0114"),
     )
     assert unpack_book(event.book) == (wad(10), wad(50) + BUFFER)
-    paid = receipt.event("AccountUpdated")
-    assert paid.account == keeper.id
+    paid = of(receipt, "AccountUpdated", account=keeper.id)
     assert unpack_wallet(paid.wallet) == (REWARD, 0, 0, 0)
+    cured = of(receipt, "AccountUpdated", account=trader.id)
+    assert unpack_wallet(cured.wallet).cash == wad("49.5") - PENALTY
+    assert unpack_call(cured.wallet) == (0, False)
     leg = of(receipt, "PositionUpdated", account=trader.id)
     assert unpack_wallet(leg.wallet).rewarded_at == world.chain.timestamp
 
