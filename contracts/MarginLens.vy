@@ -200,11 +200,15 @@ def reward(account: uint256, market: uint256, basefee: uint256) -> IMarginLens.R
     # what a resolve closes has to be worth the reward; rounds down
     worth: uint256 = (
         convert(abs((staticcall ENGINE.position(account, market)).size), uint256)
-        * ((staticcall ORACLE.quotes(1 << market))[market] & MASK_96)
-        // (2_000 * WAD)
+        * ((staticcall ORACLE.quotes(1 << market))[market] & MASK_96) // (2_000 * WAD)
     )
     budget: uint256 = min(fund_cash, (staticcall ENGINE.market_state(market)).allowance)
     r.by_resolve = min(r.wanted, min(budget, worth))
+    # a budget below the rule's minimum pays nothing
+    if r.by_order < rule.minimum:
+        r.by_order = 0
+    if r.by_resolve < rule.minimum:
+        r.by_resolve = 0
     return r
 
 

@@ -16,7 +16,7 @@ OPEN = (ANYONE, SIGNED, SHARES, REQUESTER)
 OWNER = "the owner"
 GUARDIAN = "the owner; the guardian only to tighten"
 UNSET = "the owner, for markets that are not set yet"
-STEWARD = "the owner or the steward"
+ANNOUNCES = "the owner or the steward"
 CANCELS = "the owner, the steward or the guardian, before the change starts"
 TAKER = "owner or operator of the taker's account, with the maker's signature"
 LIQUIDATOR = "owner or operator of the liquidator's account"
@@ -74,10 +74,10 @@ CALLERS: dict[str, dict[str, str]] = {
         "set_volatility": UNSET,
         "set_globals": UNSET,
         "set_correlations": UNSET,
-        "announce": STEWARD,
-        "announce_correlations": STEWARD,
-        "announce_volatility": STEWARD,
-        "raise_kappa": STEWARD,
+        "announce": ANNOUNCES,
+        "announce_correlations": ANNOUNCES,
+        "announce_volatility": ANNOUNCES,
+        "raise_kappa": ANNOUNCES,
         "cancel": CANCELS,
         "observe": ANYONE,
         "fold": ANYONE,

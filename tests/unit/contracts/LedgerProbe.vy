@@ -7,8 +7,18 @@
 @custom:security For tests only: anyone writes its ledger.
 """
 from .modules import ledger
+from .modules import reasons
 
 initializes: ledger
+
+
+@external
+@pure
+def reason(code: uint256) -> String[32]:
+    """
+    @notice What `refusal.vy` asks the running contract for.
+    """
+    return reasons._text(code)
 
 
 @external
@@ -66,7 +76,7 @@ def with_held(wallet: uint256, market: uint256, holds: bool) -> uint256:
 
 
 @external
-@pure
+@view
 def with_cash(wallet: uint256, cash: uint256) -> uint256:
     """
     @notice `_with_cash`.
@@ -76,6 +86,42 @@ def with_cash(wallet: uint256, cash: uint256) -> uint256:
 
 @external
 @pure
+def bucket(oi: uint256, config: uint256) -> uint256:
+    """
+    @notice `_bucket`.
+    """
+    return ledger._bucket(oi, config)
+
+
+@external
+@pure
+def with_gain(leg: ledger.Leg, gain: int256) -> ledger.Leg:
+    """
+    @notice `_with_gain`.
+    """
+    return ledger._with_gain(leg, gain)
+
+
+@external
+@pure
+def part_of_reserve(leg: ledger.Leg, part: uint256) -> uint256:
+    """
+    @notice `_part_of_reserve`.
+    """
+    return ledger._part_of_reserve(leg, part)
+
+
+@external
+@view
+def unmatured(snap: uint256, pnl: int256) -> uint256:
+    """
+    @notice `_unmatured`.
+    """
+    return ledger._unmatured(snap, pnl)
+
+
+@external
+@view
 def pack_profit(k: int256, pnl: int256) -> uint256:
     """
     @notice `_pack_profit`.
@@ -84,23 +130,31 @@ def pack_profit(k: int256, pnl: int256) -> uint256:
 
 
 @external
-@pure
-def pack_leg(b: ledger.Book, size: int256, pnl: int256) -> (uint256, uint256):
+@view
+def pack_leg(b: ledger.Book, leg: ledger.Leg) -> (uint256, uint256):
     """
     @notice `_pack_leg`.
     """
-    return ledger._pack_leg(b, size, pnl)
+    return ledger._pack_leg(b, leg)
 
 
 @external
-def store(b: ledger.Book, account: uint256, size: int256, pnl: int256):
+def store(b: ledger.Book, account: uint256, leg: ledger.Leg):
     """
     @notice Write both sides of a market and a leg in it.
     """
     ledger._store_side(b, True)
     ledger._store_side(b, False)
-    ledger._store_book(b.market, b.oi, b.cash)
-    ledger._store_leg(b, account, size, pnl, 0)
+    ledger._store_book(b)
+    ledger._store_leg(b, account, leg, 0)
+
+
+@external
+def add_claim(account: uint256, market: uint256, amount: uint256, reserve: uint256):
+    """
+    @notice `_add_claim`.
+    """
+    ledger._add_claim(account, market, amount, reserve)
 
 
 @external
@@ -128,6 +182,15 @@ def value(account: uint256, market: uint256, price: uint256) -> (int256, int256)
     @notice `_value`.
     """
     return ledger._value(account, market, price)
+
+
+@external
+@view
+def mark(account: uint256, market: uint256, price: uint256) -> ledger.Leg:
+    """
+    @notice `_mark`.
+    """
+    return ledger._mark(account, market, price)
 
 
 @external

@@ -15,8 +15,9 @@ START_PRICE = 2_000
 MARKETS = 2
 # sigma, f, g, lambda, depth, c, penalty_cap, share
 RISK = (2 * 10**10, 5 * 10**10, 2 * 10**10, 10**10, 10**9, 10**6, 2 * 10**10, 5 * 10**12)
-# oi_cap, min and max notional, band, penalty_min, penalty_max, maker_fee, taker_fee, reduce_only
-CONFIG = (10**20, 10 * WAD, 10**8 * WAD, 2_000, 500, 1_500, 0, 1_000, False)
+# oi_cap, min and max notional, band, penalty_min, penalty_max, maker_fee, taker_fee, reduce_only,
+# takeover_share
+CONFIG = (10**20, 10 * WAD, 10**8 * WAD, 2_000, 500, 1_500, 0, 1_000, False, 0)
 
 
 def account_id(owner: Account, index: int = 0) -> int:

@@ -196,10 +196,12 @@ def test_fill_default_as_large_as_everything_allows(world: World) -> None:
 
 
 def test_fill_emits_filled(world: World, taker: Party, maker: Party) -> None:
+    """Off the mark the premium moves, and the sides keep the minute of it."""
     order = world.order(maker, wad(-10), wad(101))
     fund = world.cash(FUND)
     receipt = world.fill(order, taker)
-    assert events(receipt) == ["PositionUpdated", "PositionUpdated", "Filled"]
+    positions, sides = ["PositionUpdated"] * 2, ["SideUpdated"] * 2
+    assert events(receipt) == [*positions, *sides, "Filled"]
     filled = receipt.event("Filled")
     assert (filled.maker, filled.taker) == (maker.id, taker.id)
     assert filled.order_hash == world.digest(order)
@@ -601,7 +603,8 @@ def set_epoch(world: World, market: int, epoch: int) -> None:
     for side in range(2):
         slot = world.slot("books", market * 4 + side)
         word = world.chain.storage(world.engine, slot)
-        world.chain.set_storage(world.engine, slot, word & (2**212 - 1) | epoch << 212)
+        kept = word & ~((2**20 - 1) << 212)
+        world.chain.set_storage(world.engine, slot, kept | epoch << 212)
 
 
 def test_fill_reverts_market_is_worn_out(tampered: World) -> None:
@@ -645,6 +648,7 @@ def test_fill_reverts_too_many_markets_with_a_claim(world: World) -> None:
     fresh = world.party("fresh maker", 10_000)
     with reverts("trading: too many markets"):
         world.trade(taker, fresh, wad(1), market=8)
+    world.matured(taker)
     world.engine.settle(taker.id)  # B has the maker's 10
     world.trade(taker, fresh, wad(1), market=8)
 

@@ -49,6 +49,8 @@ BAD_CONFIGS: list[tuple[str, dict[str, Any]]] = [
     ("listing: penalty out of range", {"penalty_max": 50_001}),
     ("listing: penalty out of range", {"penalty_max": MAX}),
     ("listing: penalty out of range", {"penalty_min": 1_501}),
+    ("listing: takeover share too high", {"takeover_share": 16}),
+    ("listing: takeover share too high", {"takeover_share": MAX}),
     ("listing: fee out of range", {"maker_fee": 10_001}),
     ("listing: fee out of range", {"taker_fee": 10_001}),
     ("listing: fee out of range", {"taker_fee": MAX}),
@@ -146,7 +148,7 @@ def test_list_market_default_allowance_zero(world: World, new: int) -> None:
 
 def test_list_market_emits_everything(world: World, new: int) -> None:
     fund = world.cash(FUND)
-    config = Config(reduce_only=True)
+    config = Config(reduce_only=True, takeover_share=15)
     receipt = world.list_market(new, config)
     assert events(receipt) == [
         "AccountUpdated",
@@ -154,6 +156,7 @@ def test_list_market_emits_everything(world: World, new: int) -> None:
         "SideUpdated",
         "BookUpdated",
         "MarketUpdated",
+        "WindowUpdated",
         "AllowanceUpdated",
         "MarketListed",
     ]
@@ -165,6 +168,8 @@ def test_list_market_emits_everything(world: World, new: int) -> None:
     book = receipt.event("BookUpdated")
     assert (book.market, unpack_book(book.book)) == (new, (0, BUFFER))
     assert receipt.event("MarketUpdated").args == {"market": new, "config": packed(config)}
+    window = receipt.event("WindowUpdated")
+    assert window.args == {"market": new, "window": 15 << 144}
     allowance = receipt.event("AllowanceUpdated")
     assert allowance.market == new
     assert unpack_allowance(allowance.allowance) == Allowance(

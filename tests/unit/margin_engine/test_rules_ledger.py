@@ -6,6 +6,7 @@ import pytest
 from engine_world import (
     A_ONE,
     BUFFER,
+    FREEZE,
     FUND,
     RISK,
     TREASURY,
@@ -92,7 +93,10 @@ def test_led_2_profit_is_floored(world: World) -> None:
 
 
 def test_led_2_an_ended_epoch_stands_at_its_closing_k(world: World) -> None:
-    """A lone long 10 is resolved at 85: the short of 10 made 150, whatever the price does later."""
+    """A lone long 10 is resolved at 85: the short of 10 made 150, whatever the price does later.
+
+    For a day the book is frozen; after that a new position may stand beside the ended one.
+    """
     bankrupt, short = world.party("bankrupt", 100), world.party("short", 1_000)
     world.trade(bankrupt, short, wad(10))
     world.price(0, 85)
@@ -101,8 +105,13 @@ def test_led_2_an_ended_epoch_stands_at_its_closing_k(world: World) -> None:
         world.price(0, price)
         assert world.size(short) == 0
         assert world.equity(short) - world.cash(short) == wad(150)
-    # a new position beside it: the leg is marked first
     world.price(0, 50)
+    with reverts("trading: market is frozen"):
+        world.trade(short, world.party("other", 1_000), wad(2))
+    # a new position beside it: the leg is marked first
+    world.chain.mine(seconds=FREEZE)
+    world.refresh(0)
+    world.engine.thaw(0)
     world.trade(short, world.party("other", 1_000), wad(2))
     leg = world.engine.position(short.id, 0)
     assert (leg.basis, leg.epoch, leg.pnl) == (wad(2), 2, wad(150))
@@ -122,6 +131,8 @@ def test_led_3_claims_then_arrears(world: World) -> None:
     world.price(1, 88)
     world.engine.settle(first.id)
     assert world.state().cash == wad(24) + BUFFER
+    world.engine.touch(trader.id)
+    world.matured(trader)
     world.engine.settle(trader.id)
     assert world.cash(trader) == wad("63.501")
     assert (world.recorded(trader, 0), world.recorded(trader, 1)) == (wad("15.999"), 0)

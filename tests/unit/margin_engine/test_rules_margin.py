@@ -7,6 +7,7 @@ from engine_world import (
     Config,
     Party,
     World,
+    ceil_div,
     reverts,
     wad,
 )
@@ -28,7 +29,7 @@ def test_mrg_1_initial_equity_leaves_out_profit(world: World) -> None:
 def test_mrg_1_unpaid_profit_funds_no_new_risk(world: World) -> None:
     """Cash 92 - 0.5, long 10 from 100 at 200: profit 1000, IM of 10 is 181.5. Not a unit more.
 
-    When the loser has settled and the claim is paid, 1091.5 of cash carry 50 more.
+    When the loser has settled, the claim has matured and is paid, 1091.5 of cash carry 48 more.
     """
     trader, maker = world.party("trader", 92), world.party("maker", 10_000)
     world.trade(trader, maker, wad(10))
@@ -38,6 +39,9 @@ def test_mrg_1_unpaid_profit_funds_no_new_risk(world: World) -> None:
     with reverts("custody: below initial margin"):
         world.engine.withdraw(trader.id, 1, trader.key, sender=trader.key)
     world.engine.settle(maker.id)
+    world.engine.settle(trader.id)
+    assert world.cash(trader) == wad("91.5")
+    world.matured(trader)
     world.engine.settle(trader.id)
     assert world.cash(trader) == wad("1091.5")
     world.trade(trader, maker, wad(48))
@@ -110,15 +114,85 @@ def test_mrg_6_listing_checks(world: World) -> None:
         world.configure()
 
 
+def bucket(oi: int, cap: int) -> int:
+    """MRG-5: 64ths of the upper half of the cap that are in use."""
+    return min(63, max(0, 2 * oi - cap) * 64 // cap)
+
+
+def test_mrg_5_crowding_raises_the_initial_margin(world: World) -> None:
+    """Cap 100: up to 50 nothing, from there by 1/64 of MM alone for each 0.78 more; MM stays.
+
+    It is recorded after a trade, for the next one, and falls as positions close.
+    """
+    world.configure(oi_cap=wad(100))
+    trader, maker = world.party("trader", 10_000), world.party("maker", 10_000)
+    steps = (50, "0.5", "0.28125", "24.21875", 25, -40, "-20", 20, "20")
+    seen = []
+    for step in steps:
+        world.trade(trader, maker, wad(step))
+        oi = world.state().oi
+        seen.append(world.extra().bucket)
+        assert seen[-1] == bucket(oi, wad(100))
+        crowding = 10**18 + seen[-1] * 10**18 // 64
+        for who in (trader, maker):
+            health = world.engine.health(who.id)
+            alone = oi * 6 + wad(1)
+            assert health.maintenance == alone
+            surcharge = ceil_div((crowding - 10**18) * alone, 10**18)
+            assert health.initial == ceil_div(3 * (alone + surcharge), 2)
+    assert seen == [0, 0, 1, 32, 63, 12, 0, 12, 38]
+
+
+def test_mrg_5_crowding_asks_for_more_of_new_risk_only(world: World) -> None:
+    """At three quarters of the cap IM is half as much again: 1014.75 for 75, not 676.5.
+
+    What carried 75 when there was room does not carry one more now, nor does it leave; nobody is
+    called for it, and who reduces is not asked.
+    """
+    world.configure(oi_cap=wad(100))
+    trader, maker = world.party("trader", 700), world.party("maker", 10_000)
+    world.trade(trader, maker, wad(75))
+    assert world.extra().bucket == 32
+    # MM = 451, cash 700 - 3.75
+    assert world.engine.health(trader.id).initial == wad("1014.75")
+    with reverts("trading: below initial margin"):
+        world.trade(trader, maker, wad("0.1"))
+    with reverts("custody: below initial margin"):
+        world.engine.withdraw(trader.id, 1, trader.key, sender=trader.key)
+    with reverts("liquidation: account is healthy"):
+        world.engine.call_margin(trader.id)
+    world.trade(trader, maker, wad(-40))
+    assert world.extra().bucket == 0
+    world.engine.withdraw(trader.id, 1, trader.key, sender=trader.key)
+
+
+def test_mrg_5_crowding_follows_the_owners_cap(world: World) -> None:
+    """A new cap counts at once; the guardian's halvings of it do not count."""
+    trader, maker = world.party("trader", 10_000), world.party("maker", 10_000)
+    world.trade(trader, maker, wad(75))
+    assert world.extra().bucket == 0
+    world.configure(oi_cap=wad(100))
+    assert world.extra().bucket == 32
+    world.engine.restrict_market(0, 3, False, sender=world.owner)
+    assert world.extra().bucket == 32
+    world.configure(oi_cap=wad(75))
+    assert world.extra().bucket == 63
+    world.configure(oi_cap=wad(150))
+    assert world.extra().bucket == 0
+
+
 def test_mrg_7_a_subaccounts_loss_reaches_no_other(world: World) -> None:
-    """The same owner's second account is bankrupt by 50.5 and resolved; the first keeps 500."""
+    """The same owner's second account is bankrupt by 50.5 and resolved; the first keeps 500.
+
+    There is no reward: 1/2,000 of the 850 that are closed is below the minimum of 1.
+    """
     first, second = world.party("trader", 500), world.party("trader", 100, index=1)
     maker = world.party("maker", 10_000)
     world.trade(second, maker, wad(10))
     world.price(0, 85)
     fund = world.cash(FUND)
     world.resolve(second, world.party("keeper"))
-    assert fund - world.cash(FUND) == wad("51.5")
+    assert fund - world.cash(FUND) == wad("50.5")
     assert world.cash(first) == wad(500)
     assert world.engine.health(first.id).maintenance == 0
     world.engine.withdraw(first.id, 500 * world.unit, first.key, sender=first.key)

@@ -190,7 +190,8 @@ def test_orc_2_flat_accounts_need_nothing(world: World, what: str, action: str) 
         "touch": lambda: world.engine.touch(saver.id),
         "resolve": lambda: world.resolve(bankrupt, keeper, market=2),
     }
-    if action == "withdraw":  # its arrears are paid first
+    if action == "withdraw":  # its arrears are paid first, with the claim that has matured
+        world.matured(saver)
         actions["settle"]()
     actions[action]()
 
@@ -233,6 +234,7 @@ def test_orc_2_a_dead_legs_claim_waits(world: World, maker: Party) -> None:
     world.price(0, 110)
     world.oracle.checkpoint(1)
     world.engine.touch(trader.id)
+    world.matured(trader)
     world.engine.settle(maker.id)
     world.kill(0)
     world.engine.settle(trader.id)
@@ -443,10 +445,20 @@ def test_orc_2_resolve_waits_for_the_dispute(world: World, sinking: Party) -> No
 
 
 def test_orc_2_a_disputed_leg_may_make_an_account_solvent(world: World, sinking: Party) -> None:
+    """Equity -30.55 and a price of 136 instead of 100: 5.45 stand above a tenth of MM.
+
+    ES = 3 * sqrt((2 % of 850)^2 + (2 % of 136)^2) = 51.651, MM = 53.651. At 135 there are 4.45:
+    the account is critical, and its position is closed while nobody pays for it.
+    """
     world.price(0, 85)
-    dispute(world, 1, 131)
-    with reverts("resolve: account is solvent"):
-        world.resolve(sinking, world.party("keeper"))
+    with world.anchor():
+        dispute(world, 1, 136)
+        with reverts("resolve: account is solvent"):
+            world.resolve(sinking, world.party("keeper"))
+    dispute(world, 1, 135)
+    event = world.resolve(sinking, world.party("keeper")).event("Resolved")
+    assert (event.paid, event.claims, event.charged) == (0, 0, 0)
+    assert (world.size(sinking, 0), world.size(sinking, 1)) == (0, WAD)
 
 
 # -- the sequencer (ORC-1) -------------------------------------------------------------------------

@@ -16,12 +16,12 @@ from engine_world import (
 
 @pytest.fixture
 def used(world: World) -> World:
-    """Of 10,000 the market has used 51.5."""
+    """Of 10,000 the market has used 50.5: a reward of 1/2,000 of 850 is below the minimum of 1."""
     trader, maker = world.party("trader", 100), world.party("maker", 10_000)
     world.trade(trader, maker, wad(10))
     world.price(0, 85)
     world.resolve(trader, world.party("keeper"))
-    assert world.state().allowance == ALLOWANCE - wad("51.5")
+    assert world.state().allowance == ALLOWANCE - wad("50.5")
     return world
 
 
@@ -34,7 +34,7 @@ def test_set_allowance_default_higher_starts_with_what_was_left(used: World) -> 
     """A higher cap gives nothing at once; it refills linearly over a day."""
     world = used
     world.engine.set_allowance(0, 2 * ALLOWANCE, sender=world.owner)
-    left = ALLOWANCE - wad("51.5")
+    left = ALLOWANCE - wad("50.5")
     assert world.state().allowance == left
     world.chain.mine(seconds=864)
     assert world.state().allowance == left + 2 * ALLOWANCE // 100
@@ -59,7 +59,7 @@ def test_set_allowance_default_off_and_on_is_no_refill(used: World) -> None:
 def test_set_allowance_default_twice_in_a_block(used: World) -> None:
     for _ in range(2):
         used.engine.set_allowance(0, ALLOWANCE, sender=used.owner)
-    assert used.state().allowance == ALLOWANCE - wad("51.5")
+    assert used.state().allowance == ALLOWANCE - wad("50.5")
 
 
 def test_set_allowance_emits_allowance_updated(used: World) -> None:
@@ -68,7 +68,7 @@ def test_set_allowance_emits_allowance_updated(used: World) -> None:
     event = receipt.event("AllowanceUpdated")
     assert event.market == 0
     assert unpack_allowance(event.allowance) == Allowance(
-        2 * ALLOWANCE, ALLOWANCE - wad("51.5"), used.chain.timestamp
+        2 * ALLOWANCE, ALLOWANCE - wad("50.5"), used.chain.timestamp
     )
 
 

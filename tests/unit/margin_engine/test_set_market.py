@@ -35,6 +35,8 @@ BAD_CONFIGS: list[tuple[str, dict[str, Any]]] = [
     ("listing: penalty out of range", {"penalty_min": 0, "penalty_max": 0}),
     ("listing: penalty out of range", {"penalty_max": 50_001}),
     ("listing: penalty out of range", {"penalty_min": 1_501}),
+    ("listing: takeover share too high", {"takeover_share": 16}),
+    ("listing: takeover share too high", {"takeover_share": MAX}),
     ("listing: fee out of range", {"maker_fee": 10_001}),
     ("listing: fee out of range", {"taker_fee": 10_001}),
     ("listing: penalty above risk cap", {"penalty_max": 2_001}),
@@ -79,9 +81,10 @@ def test_set_market_default_only_reduces_above_the_depth(world: World) -> None:
 
 
 def test_set_market_emits_market_updated(world: World) -> None:
-    config = Config(oi_cap=wad(7), maker_fee=3)
+    config = Config(oi_cap=wad(7), maker_fee=3, takeover_share=9)
     receipt = world.engine.set_market(0, config, sender=world.owner)
-    assert events(receipt) == ["MarketUpdated"]
+    assert events(receipt) == ["MarketUpdated", "WindowUpdated"]
+    assert receipt.event("WindowUpdated").args == {"market": 0, "window": 9 << 144}
     event = receipt.event("MarketUpdated")
     assert event.market == 0
     word = event.config
@@ -112,7 +115,11 @@ def test_set_market_emits_account_and_book_updated(world: World) -> None:
     world.trade(world.party("taker", 1_000), world.party("maker", 1_000), wad(3))
     fund = world.cash(FUND)
     receipt = world.engine.set_market(0, Config(oi_cap=wad(2 * 10**5)), sender=world.owner)
-    assert sorted(events(receipt)) == ["AccountUpdated", "BookUpdated", "MarketUpdated"]
+    assert sorted(events(receipt, "WindowUpdated")) == [
+        "AccountUpdated",
+        "BookUpdated",
+        "MarketUpdated",
+    ]
     account = receipt.event("AccountUpdated")
     assert (account.account, unpack_house(account.wallet).fund) == (FUND, fund - BUFFER)
     book = receipt.event("BookUpdated")

@@ -46,6 +46,8 @@ def test_settle_default_claim_as_far_as_there_is_cash(
     """The short side's 20: first the buffer is all there is, after the loser settled the rest."""
     world.price(0, 96)
     cash = world.cash(maker)
+    world.engine.touch(maker.id)
+    world.matured(maker)
     world.engine.settle(maker.id)
     assert (world.cash(maker), world.recorded(maker)) == (cash + BUFFER, wad(20) - BUFFER)
     assert world.state().cash == 0
@@ -88,6 +90,8 @@ def test_settle_default_claims_pay_arrears(world: World, trader: Party, maker: P
     world.price(0, 130)
     world.engine.settle(maker.id)  # brings 150 into market 0
     world.price(1, 75)
+    world.engine.touch(trader.id)
+    world.matured(trader)
     world.engine.settle(trader.id)
     # cash 99.5 + 150 - 125
     assert world.cash(trader) == wad("124.5")
@@ -114,10 +118,11 @@ def test_settle_default_dead_leg(world: World, trader: Party, maker: Party, what
 def test_settle_default_flat_needs_no_oracle(world: World) -> None:
     """Cash 149.0375, a claim of 100, arrears 175, and no oracle is asked."""
     trader = world.flat_with_arrears()
+    world.matured(trader)
     for market in range(world.markets):
         world.kill(market)
     world.engine.settle(trader.id)
-    assert world.engine.wallet(trader.id) == (wad("74.0375"), 0, 0)
+    assert world.engine.wallet(trader.id) == (wad("74.0375"), 0, 0, 0, False, 0)
 
 
 def test_settle_default_twice_in_a_block(world: World, trader: Party) -> None:
@@ -134,6 +139,10 @@ def test_settle_default_fund(world: World, trader: Party, maker: Party) -> None:
     cash = world.cash(FUND)
     assert world.engine.wallet(FUND)[1] == 0b10
     world.engine.settle(maker.id)
+    # it matures like others' too: nothing of it has
+    world.engine.settle(FUND, sender=world.key("stranger"))
+    assert (world.cash(FUND), world.recorded(FUND, 1)) == (cash, story)
+    world.matured(FUND)
     world.engine.settle(FUND, sender=world.key("stranger"))
     assert world.cash(FUND) == cash + story
     assert world.engine.wallet(FUND)[1] == 0
@@ -145,8 +154,9 @@ def assigned(world: World, trader: Party, maker: Party) -> int:
     world.price(0, 70)
     world.price(1, 102)
     event = world.resolve(trader, world.party("keeper")).event("Resolved")
-    # the buffer of market 1 was paid to the trader as a claim before
-    assert event.claims == wad(10) - BUFFER == world.recorded(FUND, 1)
+    # nothing of it was paid to the trader before: none of it had matured
+    assert event.claims == wad(10) == world.recorded(FUND, 1)
+    assert world.engine.position(FUND, 1).reserve == 2**40 - 1
     return int(event.claims)
 
 
@@ -188,5 +198,7 @@ def test_settle_reverts_cash_out_of_range(tampered: World) -> None:
     world.set_backing(0, wad(100))
     world.set_cash(trader.id, 2**103 - 1)
     world.price(0, 101)
+    world.engine.touch(trader.id)
+    world.matured(trader)
     with reverts("ledger: cash out of range"):
         world.engine.settle(trader.id)

@@ -3,6 +3,7 @@
 import pytest
 from engine_world import (
     A_ONE,
+    FREEZE,
     FUND,
     SPOILED,
     TREASURY,
@@ -57,11 +58,21 @@ def test_touch_default_leaves_a_dead_leg(world: World, trader: Party, what: str)
 
 
 def test_touch_default_ended_leg_needs_no_price(world: World) -> None:
-    """The book ends at 80; what a winner has there is recorded with the feed dead."""
+    """The book ends at 80; what a winner has there is recorded with the feed dead.
+
+    Not while the book is frozen: then the leg stays as it is. All of it is new profit.
+    """
     winner, _ = ended(world)
     world.kill(0)
+    kept = world.engine.position(winner.id, 0)
     world.engine.touch(winner.id)
-    assert world.engine.position(winner.id, 0) == (0, 0, 0, 0, wad(200), 0)
+    assert world.engine.position(winner.id, 0) == kept
+    assert world.equity(winner) - world.cash(winner) == wad(200)
+    world.chain.mine(seconds=FREEZE)
+    world.engine.thaw(0)
+    world.engine.touch(winner.id)
+    leg = (0, 0, 0, 0, wad(200), 0, 2**40 - 1, world.chain.timestamp)
+    assert world.engine.position(winner.id, 0) == leg
     assert world.engine.wallet(winner.id)[1] == 1
 
 
@@ -79,7 +90,7 @@ def test_touch_default_drops_an_ended_leg_without_profit(world: World, trader: P
     world.engine.touch(trader.id)
     flat = world.party("flat", 10)
     world.engine.touch(flat.id)
-    assert world.engine.wallet(flat.id) == (wad(10), 0, 0)
+    assert world.engine.wallet(flat.id) == (wad(10), 0, 0, 0, False, 0)
     # entered at the mark at which the book then ends
     gambler, other = world.party("gambler", 100), world.party("other", 1_000)
     world.trade(gambler, other, wad(10), market=2)
@@ -87,6 +98,10 @@ def test_touch_default_drops_an_ended_leg_without_profit(world: World, trader: P
     late = world.party("late", 1_000)
     world.trade(late, other, wad(-10), market=2)
     world.resolve(gambler, world.party("keeper"), market=2)
+    world.engine.touch(late.id)
+    assert world.engine.wallet(late.id)[1] == 1 << 2
+    world.chain.mine(seconds=FREEZE)
+    world.engine.thaw(2)
     world.engine.touch(late.id)
     assert world.engine.wallet(late.id)[1] == 0
 

@@ -62,20 +62,20 @@ def test_health_default_flat_asks_no_oracle(world: World) -> None:
 
 def test_wallet_default(world: World) -> None:
     trader = world.party("trader", 7)
-    assert world.engine.wallet(trader.id) == (wad(7), 0, 0)
+    assert world.engine.wallet(trader.id) == (wad(7), 0, 0, 0, False, 0)
     world.engine.cancel_below(trader.id, 2**56 - 1, sender=trader.key)
-    assert world.engine.wallet(trader.id) == (wad(7), 0, 0)
+    assert world.engine.wallet(trader.id) == (wad(7), 0, 0, 0, False, 0)
     assert world.engine.wallet(FUND)[0] == wad(10**6) - MARKETS * BUFFER
-    assert world.engine.wallet(TREASURY) == (0, 0, 0)
-    assert world.engine.wallet(3) == (0, 0, 0)
+    assert world.engine.wallet(TREASURY) == (0, 0, 0, 0, False, 0)
+    assert world.engine.wallet(3) == (0, 0, 0, 0, False, 0)
 
 
 def test_wallet_default_house_is_one_word(world: World) -> None:
     """Fund and treasury share a word; neither shows the other's part."""
     fund = world.cash(FUND)
     world.trade(world.party("taker", 1_000), world.party("maker", 1_000), wad(10))
-    assert world.engine.wallet(FUND) == (fund + wad("0.56"), 0, 0)
-    assert world.engine.wallet(TREASURY) == (wad("0.14"), 0, 0)
+    assert world.engine.wallet(FUND) == (fund + wad("0.56"), 0, 0, 0, False, 0)
+    assert world.engine.wallet(TREASURY) == (wad("0.14"), 0, 0, 0, False, 0)
 
 
 def test_position_default(world: World) -> None:
@@ -88,9 +88,11 @@ def test_position_default(world: World) -> None:
         "epoch": 1,
         "pnl": 0,
         "size": wad(10),
+        "reserve": 0,
+        "time": 0,
     }
     assert world.engine.position(maker.id, 0).size == wad(-10)
-    assert world.engine.position(trader.id, 15) == (0, 0, 0, 0, 0, 0)
+    assert world.engine.position(trader.id, 15) == (0, 0, 0, 0, 0, 0, 0, 0)
 
 
 @pytest.mark.parametrize("market", [16, MAX])

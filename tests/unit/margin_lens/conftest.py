@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import pytest
+from eth_utils.crypto import keccak
 
 from plimsoll.evm import Account, Chain, Handle, load
 
@@ -17,8 +18,8 @@ RISK = (2 * 10**10, 5 * 10**10, 2 * 10**10, 10**10, 10**9, 10**6, 2 * 10**10, 5 
 # oi_cap, min and max notional, band, penalty_min and _max, maker_fee, taker_fee, reduce_only,
 # takeover_share
 CONFIG = (10**24, 10 * WAD, 10**8 * WAD, 2_000, 500, 1_500, 200, 500, False, 0)
-# minimum, cap, gas_units, premium, native_price, interval
 NOTICE = 7 * 86_400
+# minimum, cap, gas_units, premium, native_price, interval
 REWARD = (WAD, 50 * WAD, 300_000, 1_000, 3_000 * WAD, 3_600)
 
 
@@ -108,6 +109,13 @@ class World:
         order = (self.maker_account, market, -size, mark, 2**40, self.salt, False, bytes(20))
         signature = self.maker.sign_hash(self.engine.order_hash(order))
         self.engine.fill(order, signature, account, abs(size), sender=owner)
+
+    def called(self, account: int) -> None:
+        """The account was called and its cure window is over (LIQ-1), past the rules."""
+        base = load("MarginEngine").layout["storage_layout"]["ledger"]["wallets"]["slot"]
+        slot = int.from_bytes(keccak(base.to_bytes(32, "big") + account.to_bytes(32, "big")), "big")
+        word = self.chain.storage(self.engine, slot) & ~((2**32 - 1) << 208)
+        self.chain.set_storage(self.engine, slot, word | self.chain.timestamp << 208)
 
     def allowed(self, account: int, market: int, size: int, owner: Account, taker: int) -> str:
         """What the engine says to a takeover; "" when it goes through. Nothing stays."""

@@ -17,7 +17,9 @@ def formula(basefee: int) -> int:
 
 @pytest.mark.parametrize("basefee", [0, 1, GWEI, 20 * GWEI, 40 * GWEI, 60 * GWEI, 10**15, 10**18])
 def test_reward_formula(world, trader, basefee):
+    """With a position of 100,000, of which 1/2,000 is the rule's cap."""
     account = world.open_account(trader, 0, 10_000)
+    world.trade(trader, account, 0, 50 * WAD)
     reward = world.lens.reward(account, 0, basefee)
     assert reward.wanted == reward.by_order == reward.by_resolve == formula(basefee)
     assert reward.due_at == 0
@@ -30,6 +32,7 @@ def test_reward_default(world, trader, liquidator):
     world.trade(trader, account, 0, 20 * WAD)
     world.price(0, 1_880)
     size = world.lens.takeover_quote(account, 0).size
+    world.called(account)
     keeper = world.open_account(liquidator, 0, 0)
     order = (world.maker_account, 0, size, 1_880 * WAD, 2**40, 9_999, False, bytes(20))
     signature = world.maker.sign_hash(world.engine.order_hash(order))
@@ -58,20 +61,27 @@ def test_reward_by_order_within_free_cash(world, trader):
     assert world.lens.reward(account, 0, 40 * GWEI).by_order == 0
 
 
-def test_reward_by_resolve_default(world, trader, liquidator):
+@pytest.mark.parametrize(
+    ("size", "budget"), [(30, 24 * WAD), (20, 16 * WAD), (2, 16 * WAD // 10), (1, 0)]
+)
+def test_reward_by_resolve_default(world, trader, liquidator, size, budget):
+    """By the formula 19.8, within 1/2,000 of the notional at 1,600; 0.8 is below the minimum."""
     world.chain.basefee = 20 * GWEI
-    account = world.open_account(trader, 0, 301)
-    world.trade(trader, account, 0, WAD)
+    account = world.open_account(trader, 0, 301 * size)
+    world.trade(trader, account, 0, size * WAD)
     world.price(0, 1_600)
     keeper = world.open_account(liquidator, 0, 0)
     wanted = world.lens.reward(account, 0, 20 * GWEI).by_resolve
+    assert wanted == min(formula(20 * GWEI), budget)
     world.engine.resolve(account, 0, keeper)
-    assert world.engine.wallet(keeper)[0] == wanted == formula(20 * GWEI)
+    assert world.engine.wallet(keeper)[0] == wanted
 
 
 def test_reward_by_resolve_within_allowance(world, trader):
     world.engine.set_allowance(0, 3 * WAD)
-    account = world.open_account(trader, 0, 100)
+    account = world.open_account(trader, 0, 10_000)
+    for market in (0, 1):
+        world.trade(trader, account, market, 20 * WAD)
     reward = world.lens.reward(account, 0, 20 * GWEI)
     assert reward.by_resolve == 3 * WAD < reward.by_order
     assert world.lens.reward(account, 1, 20 * GWEI).by_resolve == formula(20 * GWEI)

@@ -29,7 +29,7 @@ def correlate(world, rho: int) -> None:
 def configure(world, minimum: int, low: int, high: int) -> None:
     """Minimum notional (whole quote) and penalty rates (1e5) of all markets."""
     for market in range(4):
-        config = (10**24, minimum * WAD, 10**8 * WAD, 2_000, low, high, *FEES, False)
+        config = (10**24, minimum * WAD, 10**8 * WAD, 2_000, low, high, *FEES, False, 0)
         world.engine.set_market(market, config)
 
 
@@ -107,6 +107,7 @@ def test_takeover_quote_random(world, trader, liquidator, taker, seed):
         for market in range(4):
             if market != stale:
                 world.price(market, prices[market])
+    world.called(account)
     for market in range(4):
         quote = world.lens.takeover_quote(account, market)
         size = abs(world.engine.position(account, market).size)
@@ -127,6 +128,7 @@ def test_takeover_quote_partial(world, trader, liquidator, taker):
     account = world.open_account(trader, 0, 4_000)
     world.trade(trader, account, 0, 20 * WAD)
     world.price(0, 1_880)
+    world.called(account)
     quote = world.lens.takeover_quote(account, 0)
     assert (quote.reason, quote.whole, quote.price) == (ALLOWED, False, 1_880 * WAD)
     assert 0 < quote.size < 20 * WAD
@@ -151,6 +153,7 @@ def test_takeover_quote_whole_small_position(world, trader, liquidator, taker):
     account = world.open_account(trader, 0, 200)
     world.trade(trader, account, 0, WAD)
     world.price(0, 1_850)
+    world.called(account)
     quote = world.lens.takeover_quote(account, 0)
     assert (quote.reason, quote.whole, quote.size) == (ALLOWED, True, WAD)
     assert quote.maintenance_after == 0
@@ -172,6 +175,7 @@ def test_takeover_quote_hedge_is_bounded_by_health(world, trader, liquidator, ta
         write_params(world.chain, world.risk, market, risk)
     health = world.engine.health(account)
     assert 0 < health.equity < health.maintenance
+    world.called(account)
     quote = world.lens.takeover_quote(account, 0)
     assert (quote.reason, quote.whole) == (ALLOWED, False)
     check_allowed(world, quote, account, 0, liquidator, taker)
@@ -198,6 +202,7 @@ def test_takeover_quote_paid_by_claims(world, trader, liquidator, taker):
     world.price(1, 2_110)
     health = world.engine.health(account)
     assert health.initial_equity < 0 < health.equity < health.maintenance
+    world.called(account)
     for market in (0, 1):
         quote = world.lens.takeover_quote(account, market)
         assert quote.reason == ALLOWED
@@ -292,6 +297,7 @@ def test_takeover_quote_disputed(world, trader, liquidator, taker, seed):
         quote = world.lens.takeover_quote(account, 0)
         assert quote.reason in (HEALTHY, NO_POSITION)
         assert not world.lens.accounts([account])[0].band >= 2
+    world.called(account)
     for market in range(4):
         size = world.engine.position(account, market).size
         mark, _ = world.oracle.quote(market)

@@ -1,5 +1,6 @@
 """LIQ-1, LIQ-6, TRD-4 and crowding: what waits, for how long, and for whom. Market 0 is at 100."""
 
+from dataclasses import replace
 from random import Random
 from typing import Any
 
@@ -194,9 +195,19 @@ def test_liq_1_nobody_moves_a_deadline_but_by_curing(new_world: Any, seed: int) 
 # ---- LIQ-6 -------------------------------------------------------------------------------------
 
 
-def test_liq_6_a_window_has_room_for_a_tenth(world: Any, weak: int) -> None:
-    """OI is 40: 4 units, in slices that health allows; 10 minutes later there is room again."""
+def share(world: Any, sixteenths: int, market: int = 0) -> None:
+    """What of a market's open interest called accounts may lose in a window."""
+    rules = world.model.markets[market].rules
+    world.model.set_market(OWNER, market, replace(rules, takeover_share=sixteenths))
+
+
+def test_liq_6_a_window_has_room_for_its_share(world: Any, weak: int) -> None:
+    """OI is 50, of which 1/16 are 3.125 units, in slices that health allows.
+
+    With 55 there is room for 3.4375; 10 minutes later all of it is there again.
+    """
     model = world.model
+    share(world, 1)
     world.call(weak)
     deep = world.actor(5, 400)
     world.answer(0, 100 * WAD)
@@ -204,10 +215,10 @@ def test_liq_6_a_window_has_room_for_a_tenth(world: Any, weak: int) -> None:
     world.answer(0, 70 * WAD)
     assert model.markets[0].oi == 50 * WAD
     world.call(deep)
-    take(world, weak, 24 * WAD // 10)
-    take(world, deep, 24 * WAD // 10)
+    take(world, weak, 15 * WAD // 10)
+    take(world, deep, 15 * WAD // 10)
     start = model.time
-    assert (model.markets[0].window_taken, model.markets[0].window_start) == (48 * WAD // 10, start)
+    assert (model.markets[0].window_taken, model.markets[0].window_start) == (3 * WAD, start)
     third = world.actor(6, 150)
     world.answer(0, 74 * WAD)
     world.trade(6, SELLER, 5 * WAD)
@@ -226,9 +237,9 @@ def test_liq_6_a_window_has_room_for_a_tenth(world: Any, weak: int) -> None:
 
 
 def test_liq_6_two_minimum_positions_fit_whatever_the_open_interest(new_world: Any) -> None:
-    """Minimum 350 quote at 70: 10 units fit into the window where OI/10 is 1."""
+    """Minimum 350 quote at 70: 10 units fit into the window where OI/16 is 0.625."""
     world = new_world()
-    world.market(min_notional=350 * WAD)
+    world.market(min_notional=350 * WAD, takeover_share=1)
     weak = world.actor(WEAK, 400)
     for number in (SELLER, HELPER):
         world.actor(number, 10_000)
@@ -241,7 +252,8 @@ def test_liq_6_two_minimum_positions_fit_whatever_the_open_interest(new_world: A
 
 
 def test_liq_6_below_psi_no_window_is_read_or_written(world: Any, weak: int) -> None:
-    """At 61 E = 10 of MM = 91.5: 7 of 10 units in two slices of an OI of 40."""
+    """At 61 E = 10 of MM = 91.5: 7 of 10 units in two slices, while 1/16 of OI is 2.5."""
+    share(world, 1)
     world.answer(0, 61 * WAD)
     for size in (5, 2):
         take(world, weak, size * WAD)

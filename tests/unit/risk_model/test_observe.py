@@ -183,23 +183,23 @@ def test_set_volatility_reverts(
 
 
 @pytest.mark.parametrize(
-    ("name", "low", "high"),
+    ("name", "low", "high", "reason"),
     [
-        ("b", 0, 10 * UNIT),
-        ("tau", HOUR, 90 * DAY),
-        ("period", 60, 30 * DAY),
-        ("cap", 10**9, 5 * UNIT),
-        ("speed", 10**9, UNIT),
+        ("b", 0, 10 * UNIT, "risk: b out of range"),
+        ("tau", HOUR, 90 * DAY, "risk: tau out of range"),
+        ("period", 60, 30 * DAY, "risk: period out of range"),
+        ("cap", 10**9, 5 * UNIT, "risk: cap out of range"),
+        ("speed", 10**9, UNIT, "risk: speed out of range"),
     ],
 )
 def test_set_volatility_reverts_out_of_range(
-    risk: Handle, owner: Account, name: str, low: int, high: int
+    risk: Handle, owner: Account, name: str, low: int, high: int, reason: str
 ) -> None:
     for good in (low, high):
         risk.set_volatility(0, vars(SETTINGS) | {name: good}, sender=owner)
     for bad in (low - 1, high + 1, 2**256 - 1):
         if bad >= 0:
-            with pytest.raises(Revert, match=f"risk: {name} out of range"):
+            with pytest.raises(Revert, match=reason):
                 risk.set_volatility(0, vars(SETTINGS) | {name: bad}, sender=owner)
 
 
