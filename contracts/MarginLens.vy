@@ -118,6 +118,7 @@ def accounts(
     result: DynArray[IMarginLens.AccountHealth, MAX_ACCOUNTS] = []
     for id: uint256 in ids:
         h: IMarginEngine.Health = staticcall ENGINE.health(id)
+        w: IMarginEngine.WalletState = staticcall ENGINE.wallet(id)
         result.append(
             IMarginLens.AccountHealth(
                 account=id,
@@ -129,6 +130,9 @@ def accounts(
                 initial=h.initial,
                 gross=h.gross,
                 blind=h.blind,
+                deadline=w.deadline,
+                locked=w.locked,
+                debt=w.debt,
                 band=self._band(h),
             )
         )

@@ -127,8 +127,9 @@ class RpcReader:
 
     def markets(self, markets: Sequence[int]) -> list[MarketState]:
         """Return markets."""
-        calls = [("market_state", (market,)) for market in markets]
-        return [market_state(found) for found in self._views(self._engine, calls)]
+        names = ("market_state", "market_extra")
+        found = self._views(self._engine, [(name, (m,)) for m in markets for name in names])
+        return [market_state(*pair) for pair in zip(found[::2], found[1::2], strict=True)]
 
     def closing_k(self, market: int, epoch: int, is_long: bool) -> int:
         """Return the K at which an ended epoch closed."""

@@ -107,7 +107,7 @@ def world(*offers: Offer, makers: Any = (), keeper: Holding | None = None, **mor
     for entry in offers:
         sides.setdefault((entry.market, entry.buys), []).append(entry)
     views = {m: dataclasses.replace(MARKET, market=m, **more) for m in range(4)}
-    return World(views, BOOK, keeper, sides, {maker.row.account: maker for maker in makers})
+    return World(views, BOOK, 0, keeper, sides, {maker.row.account: maker for maker in makers})
 
 
 def quoted(subject: Holding, market: int = 0) -> dict[int, Quote]:
