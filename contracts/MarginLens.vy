@@ -111,7 +111,7 @@ def accounts(
     ids: DynArray[uint256, MAX_ACCOUNTS]
 ) -> DynArray[IMarginLens.AccountHealth, MAX_ACCOUNTS]:
     """
-    @notice Health of many accounts at the prices of now, in the order given; about 36,000 gas each with two positions.
+    @notice Health of many accounts at the prices of now, in the order given; about 40,000 gas each with two positions.
     @param ids Account ids; an unknown one comes back with nothing in it.
     @return See `AccountHealth`, quote WAD.
     """

@@ -342,6 +342,8 @@ class _Tick:
                 bad[offer.order_hash] = None
                 if len(bad) > _MOST_BAD:
                     del bad[next(iter(bad))]
+        if result.outcome is Outcome.DONE and result.action.kind in (Kind.ORDER, Kind.TAKEOVER):
+            self._markets = None  # open interest and window have changed
         if result.action.kind is Kind.RESOLVE:
             self._holdings.clear()  # others may have been charged
         else:
