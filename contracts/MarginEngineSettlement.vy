@@ -221,13 +221,17 @@ def wallet(account: uint256) -> IMarginEngine.WalletState:
     word: uint256 = ledger.wallets[account]
     # the fund's word has other bits above
     rest: uint256 = 0 if account == FUND else word
+    # only a locked account owes anything
+    debt: uint256 = 0
+    if rest & ledger.LOCKED != 0:
+        debt = ledger.debts[account]
     return IMarginEngine.WalletState(
         cash=word & MASK_104,
         held=(word >> 104) & MASK_16,
         rewarded_at=(rest >> 120) & (2**32 - 1),
         deadline=(rest >> 208) & (2**32 - 1),
         locked=rest & ledger.LOCKED != 0,
-        debt=ledger.debts[account],
+        debt=debt,
     )
 
 

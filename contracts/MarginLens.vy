@@ -111,13 +111,14 @@ def accounts(
     ids: DynArray[uint256, MAX_ACCOUNTS]
 ) -> DynArray[IMarginLens.AccountHealth, MAX_ACCOUNTS]:
     """
-    @notice Health of many accounts at the prices of now, in the order given; about 36,000 gas each with two positions.
+    @notice Health of many accounts at the prices of now, in the order given; about 40,000 gas each with two positions.
     @param ids Account ids; an unknown one comes back with nothing in it.
     @return See `AccountHealth`, quote WAD.
     """
     result: DynArray[IMarginLens.AccountHealth, MAX_ACCOUNTS] = []
     for id: uint256 in ids:
         h: IMarginEngine.Health = staticcall ENGINE.health(id)
+        w: IMarginEngine.WalletState = staticcall ENGINE.wallet(id)
         result.append(
             IMarginLens.AccountHealth(
                 account=id,
@@ -129,6 +130,9 @@ def accounts(
                 initial=h.initial,
                 gross=h.gross,
                 blind=h.blind,
+                deadline=w.deadline,
+                locked=w.locked,
+                debt=w.debt,
                 band=self._band(h),
             )
         )

@@ -35,12 +35,13 @@ from plimsoll.keeper import TickReport
 from plimsoll.orders import OrderStore
 from plimsoll.prices import TICK, Step
 from plimsoll.protocol import Contract, Log, Plimsoll, Receipt, deploy
+from plimsoll.reference.numbers import SYNC_WAIT
 from plimsoll.replay import AccountState, Call, MarketState, is_known
 
 #: The first account of the test mnemonic that Anvil and ape share: it deploys.
 OWNER = "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266"
-#: The keeper is this account of the mnemonic.
-KEEPER = 5
+#: The keeper and the steward are these accounts of the mnemonic.
+KEEPER, STEWARD = 5, 3
 #: And this one publishes prices.
 PUBLISHER = 6
 
@@ -127,8 +128,9 @@ class RpcReader:
 
     def markets(self, markets: Sequence[int]) -> list[MarketState]:
         """Return markets."""
-        calls = [("market_state", (market,)) for market in markets]
-        return [market_state(found) for found in self._views(self._engine, calls)]
+        names = ("market_state", "market_extra")
+        found = self._views(self._engine, [(name, (m,)) for m in markets for name in names])
+        return [market_state(*pair) for pair in zip(found[::2], found[1::2], strict=True)]
 
     def closing_k(self, market: int, epoch: int, is_long: bool) -> int:
         """Return the K at which an ended epoch closed."""
@@ -321,6 +323,7 @@ class Anvil(Stage):
 
     name = "anvil"
     owner = OWNER
+    steward = "0x90F79bf6EB2c4f870365E785982E1f101E93b906"
 
     def __init__(self) -> None:
         """Start nothing yet."""
@@ -395,7 +398,7 @@ class Anvil(Stage):
 
     def person(self, name: str) -> Any:
         """Return an account of the test mnemonic."""
-        return self.backend.account(KEEPER if name == "keeper" else name)
+        return self.backend.account({"keeper": KEEPER, "steward": STEWARD}.get(name, name))
 
     def hire(self, keeper: Any, quotes: Quotes) -> None:
         """Start the keeper's process over a folder of orders."""
@@ -421,6 +424,17 @@ class Anvil(Stage):
                 data = "0x" + feed.methods["set_answer"].encode(answer).hex()
                 request = {"from": self._publisher, "to": feed.address, "data": data}
                 self._rpc("eth_sendTransaction", request)
+
+    def tend(self) -> None:
+        """Wait until the keeper has seen the prices, then let two blocks pass."""
+        self._keeper.wait_for(self._now)
+        for _ in range(SYNC_WAIT):
+            self._rpc("evm_mine")
+
+    def wait(self, seconds: int) -> None:
+        """Mine a block so much later."""
+        self._rpc("evm_setNextBlockTimestamp", self._now() + seconds)
+        self._rpc("evm_mine")
 
     def world(self) -> World:
         """Return time, base fee and answers."""

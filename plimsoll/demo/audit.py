@@ -13,7 +13,18 @@ from plimsoll.demo.books import Books, Marked, Reader
 from plimsoll.demo.recording import touched
 from plimsoll.protocol.contract import Receipt
 from plimsoll.reference import Model, Refused
-from plimsoll.reference.numbers import FUND, TREASURY, WAD
+from plimsoll.reference.numbers import (
+    DECAY_ONE,
+    FUND,
+    MINUTE,
+    MINUTES,
+    PREMIUM_PACE,
+    PREMIUM_UNIT,
+    TREASURY,
+    WAD,
+    decay,
+    trunc_div,
+)
 from plimsoll.replay import (
     Call,
     TraceWriter,
@@ -25,6 +36,9 @@ from plimsoll.replay import (
     model_market,
     set_world,
 )
+
+#: Calls that fold a market's funding first.
+FOLDING = ("fill", "takeover", "takeover_by_order", "accrue")
 
 #: Differences that are kept word for word.
 MOST_KEPT = 50
@@ -46,6 +60,12 @@ class Tally:
         self.charged_to_others = 0  # WAD
         self.fund_received = 0  # WAD
         self.fund_paid = 0  # WAD
+        self.margin_calls = 0
+        self.cured = 0  # calls whose account was above its margin again by its owner's doing
+        self.recovered = 0  # calls that ended otherwise without a takeover
+        self.called_takeovers = 0  # slices of accounts whose cure window had passed
+        self.funding_paid = 0  # between the sides, WAD
+        self.done: dict[str, int] = {}  # accepted calls by name
 
 
 class Liquidation:
@@ -71,6 +91,8 @@ class Auditor:
         self.model = Model(owner, decimals=decimals, time=time)
         self.tally = Tally()
         self.liquidations: list[Liquidation] = []
+        self.called: list[int] = []  # accounts, in the order of their margin calls
+        self._standing: dict[int, bool] = {}  # called account -> whether it was taken over since
         self.books: Books | None = None
         self.trace: TraceWriter | None = None
         self.identity_checks = 0
@@ -100,7 +122,9 @@ class Auditor:
     def take(self, call: Call, receipt: Receipt | None) -> None:
         """Give the model a call that the chain has taken or refused (`receipt` None)."""
         self.tally.calls += 1
+        funding = self._funding(call)
         refusal = self._to_model(call)
+        self.tally.funding_paid += 0 if refusal else funding
         if call.accepted and refusal:
             self._mismatch(f"{call.name}: the contract took it, the model refuses: {refusal}")
         elif not call.accepted and not refusal:
@@ -112,7 +136,9 @@ class Auditor:
         self._accounts |= accounts
         self._markets |= markets
         if call.accepted:
+            self.tally.done[call.name] = self.tally.done.get(call.name, 0) + 1
             self._count(call, logs)
+            self._follow_calls(call)
         if self.trace is not None:
             self._write(call, accounts, markets)
 
@@ -123,6 +149,26 @@ class Auditor:
         except Refused as refused:
             return refused.reason or "no reason"
         return ""
+
+    def _funding(self, call: Call) -> int:
+        """What the fold that begins a call will move between the sides (LED-7), WAD."""
+        market = call.args.get("order", call.args).get("market")
+        if not call.accepted or call.function not in FOLDING or market is None:
+            return 0
+        set_world(self.model, call)
+        book, mark = self.model.markets[market], call.prices[market][0] or 0
+        minutes = (call.time // MINUTE - book.folded) % MINUTES
+        left = trunc_div(book.premium * decay(PREMIUM_PACE * minutes), DECAY_ONE)
+        return book.oi * abs(trunc_div(mark * (book.premium - left), PREMIUM_UNIT)) // WAD
+
+    def _follow_calls(self, call: Call) -> None:
+        """See which margin calls a call has ended, and how."""
+        for account in [who for who in self._standing if not self.model.account(who).deadline]:
+            taken_over = self._standing.pop(account)
+            if not taken_over:
+                owner = int(call.sender, 16) == account >> 96
+                self.tally.cured += owner
+                self.tally.recovered += not owner
 
     def _write(self, call: Call, accounts: set[int], markets: set[int]) -> None:
         reader, trace = self._reader, self.trace
@@ -152,6 +198,14 @@ class Auditor:
                     tally.takeovers += 1
                     tally.liquidator_shares += log["to_worker"]
                 self._liquidated(call, "order" if by_order else "takeover", log)
+                account = int(log["account"])
+                if account in self._standing:
+                    self._standing[account] = True
+                    tally.called_takeovers += 1
+            elif log.name == "MarginCalled":
+                tally.margin_calls += 1
+                self.called.append(int(log["account"]))
+                self._standing[int(log["account"])] = False
             elif log.name == "Resolved":
                 tally.resolved += 1
                 tally.keeper_rewards += log["reward"]

@@ -41,14 +41,15 @@ def held_markets(bitmap: int) -> list[int]:
 def account_state(wallet: Any, positions: Sequence[Any]) -> AccountState:
     """Return the state in what `wallet` and `position` of the held markets say."""
     legs = {
-        market: LegState(leg.pnl, leg.size, leg.basis, leg.a_snap, leg.k_snap, leg.epoch)
-        for market, leg in zip(held_markets(wallet[1]), positions, strict=True)
+        market: LegState(**{name: int(getattr(leg, name)) for name in LegState._fields})
+        for market, leg in zip(held_markets(wallet.held), positions, strict=True)
     }
-    return AccountState(int(wallet[0]), int(wallet[2]), legs)
+    own = {name: int(getattr(wallet, name)) for name in AccountState._fields if name != "legs"}
+    return AccountState(**own, legs=legs)
 
 
-def market_state(m: Any) -> MarketState:
-    """Return the state in what `market_state` says."""
+def market_state(m: Any, extra: Any) -> MarketState:
+    """Return the state in what `market_state` and `market_extra` say."""
     return MarketState(
         oi=m.oi,
         cash=m.cash,
@@ -59,6 +60,17 @@ def market_state(m: Any) -> MarketState:
         short_a=m.short_a,
         short_k0=m.short_k0,
         epoch=m.epoch,
+        premium=extra.premium,
+        folded=extra.folded if extra.premium else 0,
+        bucket=extra.bucket,
+        sync_mark=extra.sync_mark,
+        width=extra.width,
+        wait=extra.wait,
+        window_taken=extra.window_taken,
+        window_start=extra.window_start,
+        frozen_until=extra.frozen_until,
+        left_long=extra.left_long,
+        left_short=extra.left_short,
     )
 
 
@@ -87,7 +99,8 @@ class EngineReader:
 
     def markets(self, markets: Sequence[int]) -> list[MarketState]:
         """Return markets."""
-        return [market_state(self._engine.market_state(market)) for market in markets]
+        engine = self._engine
+        return [market_state(engine.market_state(m), engine.market_extra(m)) for m in markets]
 
     def closing_k(self, market: int, epoch: int, is_long: bool) -> int:
         """Return the K at which an ended epoch closed."""

@@ -10,7 +10,8 @@ import numpy as np
 
 from plimsoll.demo.books import Marked
 from plimsoll.demo.setting import Floats, Setting
-from plimsoll.reference.numbers import WAD
+from plimsoll.reference.margin import Risk
+from plimsoll.reference.numbers import UNIT, WAD
 
 #: An account is near when its equity is below its margin times this, floats being what they are.
 NEAR = 1.000_001
@@ -32,6 +33,14 @@ class Margins:
         count = len(risks)
         self._rho = rho[:count, :count]
         self._z = setting.z
+
+    def follow(self, risks: Sequence[Risk]) -> None:
+        """Take the parameters that hold now, by market; announced ones move (MRG-5)."""
+        self._sigma = np.array([risk.sigma / UNIT for risk in risks])
+        self._f = np.array([risk.f / UNIT for risk in risks])
+        self._g = np.array([risk.g / UNIT for risk in risks])
+        self._impact = np.array([risk.lam / UNIT / risk.depth for risk in risks])
+        self._c = np.array([risk.c / 10**6 for risk in risks])
 
     def maintenance(self, notionals: Floats) -> Floats:
         """Maintenance margin of each row (account) of signed notionals (columns: markets)."""

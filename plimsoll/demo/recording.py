@@ -33,6 +33,8 @@ ACCOUNTS: dict[str, tuple[str, ...]] = {
     "Withdrawn": ("account",),
     "PositionUpdated": ("account",),
     "AccountUpdated": ("account",),
+    "MarginCalled": ("account",),
+    "DebtUpdated": ("account",),
     "Filled": ("maker", "taker"),
     "TakenOver": ("account", "target", "keeper"),
     "Resolved": ("account", "keeper"),

@@ -133,10 +133,12 @@ def _cards(found: dict[str, Any]) -> list[str]:
     rows = [
         (verdict, f"{wrong}", f"faults in {found['identity_checks']:,} identity checks"),
         ("", f"{found['fills']:,}", "fills"),
+        ("", f"{found['margin_calls']:,}", f"margin calls, {found['cured']:,} cured"),
         ("", f"{found['order_liquidations']:,}", "closed against orders"),
         ("", f"{found['takeovers']:,}", "taken over"),
         ("", f"{found['resolved']:,}", "resolved"),
         ("", _short(found["charged_to_others"]), "charged to others"),
+        ("", _short(found["funding_paid"]), "funding paid"),
         ("", _short(found["fund"]["end"]), f"in the fund, from {_short(found['fund']['start'])}"),
         ("", _short(found["uncovered"]), "uncovered"),
     ]

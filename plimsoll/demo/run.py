@@ -19,12 +19,21 @@ from plimsoll.demo.audit import Auditor, Liquidation
 from plimsoll.demo.books import EngineReader, Marked, Reader
 from plimsoll.demo.makers import Maker, Quotes
 from plimsoll.demo.margins import Margins, arrays, near
-from plimsoll.demo.setting import DECIMALS, Floats, Setting, setting_for
+from plimsoll.demo.setting import (
+    ANNOUNCED,
+    ANNOUNCED_FROM,
+    ANNOUNCED_TO,
+    DECIMALS,
+    Floats,
+    Setting,
+    setting_for,
+)
 from plimsoll.demo.stage import Stage
 from plimsoll.demo.traders import Mind, Trader, Wish
 from plimsoll.prices import PricePath, Step
 from plimsoll.protocol import Contract, Plimsoll, Refused
-from plimsoll.reference.numbers import FUND, TREASURY, WAD
+from plimsoll.reference.numbers import CURE, DAY, FORGOTTEN, FUND, TREASURY, WAD
+from plimsoll.reference.risk import SIGMA
 from plimsoll.replay import Header, TraceWriter
 
 #: Quote units: what a maker and the keeper begin with.
@@ -44,7 +53,12 @@ ROUNDS = 60
 SAMPLES = 420
 
 _UNIT = 10**DECIMALS
-_WORLD_BEFORE = 3_600
+#: The world begins so long before the first price: what is announced then may begin with it.
+_WORLD_BEFORE = 25 * 3_600
+#: Left of a step after a cure window, seconds.
+_ROOM = 120
+#: Until every claim has matured (LED-4), and a frozen book has thawed (LED-8).
+_MATURED = FORGOTTEN + 3_600
 
 
 class DemoError(Exception):
@@ -135,7 +149,7 @@ class _Demo:
         self.path = path
         self.options = options
         self.stage = stage
-        self.setting = setting_for(path)
+        self.setting = setting_for(path, stage.steward)
         self.random = Random(f"plimsoll demo {options.seed}")
         self.margins = Margins(self.setting)
         first = path.steps[0]
@@ -159,6 +173,8 @@ class _Demo:
         self.round_every = max(1, steps // ROUNDS)
         self.sample_every = max(1, steps // SAMPLES)
         self._told = 0  # liquidations that traders have heard of
+        self._answered = 0  # margin calls likewise
+        self._announced_end = 0
 
     # ---- before ----------------------------------------------------------------------------------
 
@@ -171,6 +187,7 @@ class _Demo:
         before = first.time - _WORLD_BEFORE
         self.p = self.stage.open(self.setting, before, self.auditor.take, self._watch)
         self._people()
+        self._announce()
         self.fund_start = self.auditor.begin()
 
     def _watch(self, engine: Contract, token: Contract, reader: Reader | None) -> None:
@@ -192,12 +209,31 @@ class _Demo:
         steps = len(self.path.steps)
         rate = min(6.0, max(0.4, self.options.fills / 2 / steps))
         self.mind = Mind(self.random, self.setting, rate, steps)
-        for trader in self.mind.recruit(traders):
+        self._traders = {t.account: t for t in self.mind.recruit(traders)}
+        for trader in self._traders.values():
             self.names[trader.account] += f" ({trader.style})"
         # what the keeper has taken over is sold by somebody it has approved, with a key of his own
         self.desk = self.stage.person("keeper's desk")
         self.p.set_operator(self.desk, sender=keeper)
         self.stage.hire(keeper, self.quotes)
+
+    def _announce(self) -> None:
+        """Announce that market 0's volatility will be taken for higher, bit by bit (MRG-5)."""
+        first, last = self.path.steps[0].time, self.path.steps[-1].time
+        now = self.p.backend.now()
+        start = max(now + DAY + 60, first + int(ANNOUNCED_FROM * (last - first)))
+        end = max(start + 3_600, first + int(ANNOUNCED_TO * (last - first)))
+        self._announced_end = min(end, now + 179 * DAY)
+        sigma = self.setting.plan.markets[self.path.markets[0]].risk.chain()["sigma"]
+        target = int(sigma * ANNOUNCED)
+        steward = self.stage.person("steward")
+        self.p.risk.announce(SIGMA, 0, target, start, self._announced_end, sender=steward)
+
+    def _fold(self) -> None:
+        """Store what was announced once it has reached its end; no margin moves by it."""
+        if self._announced_end and self.p.backend.now() >= self._announced_end:
+            self._announced_end = 0
+            self._try(lambda: self.p.risk.fold(SIGMA, 0))
 
     def _join(self, name: str, cash: int) -> tuple[Any, int]:
         signer = self.stage.person(name)
@@ -225,6 +261,13 @@ class _Demo:
         self.stage.move(step, basefee)
         self._sync()
         prices = [price * 10**10 for price in step.prices]
+        model = self.auditor.model
+        markets = range(len(prices))
+        if any(model.is_out_of_sync(model.markets[m], prices[m]) for m in markets):
+            self.stage.tend()
+            self._sync()
+        self._fold()
+        self.margins.follow([model.risk_at(m, model.time) for m in markets])
         inventory = {who: self._notionals(who, prices) for who in self.quotes.accounts}
         self.quotes.renew(prices, [p * 10**10 for p in before.prices], step.time, inventory)
         self._unload()
@@ -285,6 +328,8 @@ class _Demo:
             self._deposit(trader.signer, trader.account, int(wish.amount))
         elif wish.kind == "settle":
             self._try(lambda: self.p.settle(trader.account, sender=trader.signer))
+        elif wish.kind == "touch":
+            self._try(lambda: self.p.touch(trader.account, sender=trader.signer))
         elif wish.kind == "withdraw" and wish.amount >= 1:
             units = int(wish.amount) * _UNIT
             self._try(lambda: self.p.withdraw(trader.account, units, sender=trader.signer))
@@ -333,16 +378,49 @@ class _Demo:
     # ---- keeper ----------------------------------------------------------------------------------
 
     def _keep(self, number: int, prices: Sequence[int]) -> None:
+        """Let the keeper work; who is called may answer, and where the step is long enough the cure
+        window passes in it."""
+        self._work(number, prices, first=True)
+        if self._answer(prices) and self._has_room(number):
+            self.stage.wait(CURE)
+            self._sync()
+            self._work(number, prices)
+
+    def _has_room(self, number: int) -> bool:
+        """Whether a cure window passes before the next step."""
+        rest = self.path.steps[number + 1 : number + 2]
+        return not rest or rest[0].time - self.p.backend.now() >= CURE + _ROOM
+
+    def _answer(self, prices: Sequence[int]) -> bool:
+        """Let the called traders do what they do about it; return whether anybody was called."""
+        called = self.auditor.called[self._answered :]
+        self._answered = len(self.auditor.called)
+        if called:
+            self._sync()
+            marked = self.auditor.look(prices)
+        for account in called:
+            trader = self._traders.get(account)
+            if trader is not None:
+                now = marked[account]
+                positions = self._notionals(account, prices)
+                equity, notionals = arrays(marked, [account], prices)
+                need = float(self.margins.maintenance(notionals)[0])
+                wishes = self.mind.answers(trader, float(equity[0]), need, positions)
+                for wish in wishes:
+                    self._grant(trader, wish, now, prices)
+        return bool(called)
+
+    def _work(self, number: int, prices: Sequence[int], *, first: bool = False) -> None:
         """Let the keeper work until nobody is left whom it has not looked at."""
         prefer = "own" if number % 2 else "orders"
-        everybody = number % self.round_every == 0
+        everybody = first and number % self.round_every == 0
         seen: set[int] = set()
         for turn in range(3):
             self._sync()
             self.marked = self.auditor.look(prices)
             equity, notionals = arrays(self.marked, self.ids, prices)
             maintenance = self.margins.maintenance(notionals)
-            if turn == 0:  # as the keeper finds them
+            if first and turn == 0:  # as the keeper finds them
                 self.equity[number], self.maintenance[number] = equity, maintenance
             chosen = [self.ids[row] for row in near(equity, notionals, maintenance)]
             todo = self.ids if everybody else [who for who in chosen if who not in seen]
@@ -381,16 +459,31 @@ class _Demo:
         )
 
     def settle_all(self) -> None:
-        """Settle every account, losers before winners, and let the fund cover what it can."""
+        """Settle every account, losers before winners, until all claims have matured and are paid,
+        and let the fund cover what it can."""
         prices = [price * 10**10 for price in self.path.steps[-1].prices]
-        order = sorted(self.ids, key=lambda who: (-self.marked[who].arrears, who))
-        for account in [*order, FUND]:
-            self._try(lambda account=account: self.p.settle(account))  # type: ignore[misc]
+        for market in sorted(self.books.markets):
+            self._try(lambda market=market: self.p.accrue(market))  # type: ignore[misc]
+        self._settle_once()
+        self.stage.wait(_MATURED)
+        last = self.path.steps[-1]
+        fresh = Step(last.time, last.prices, (True,) * len(last.prices))
+        self.stage.move(fresh, 10**9)  # the same prices, given anew
+        self._sync()
+        self._fold()
+        for market in sorted(self.books.markets):
+            if self.books.markets[market].frozen_until:
+                self._try(lambda market=market: self.p.thaw(market))  # type: ignore[misc]
+        self.auditor.look(prices)
+        self._settle_once()
+        for account in self.ids:
+            if self.books.accounts[account].locked:
+                self._try(lambda account=account: self.p.reclaim(account))  # type: ignore[misc]
         for market in sorted(self.books.markets):
             if self.books.markets[market].shortfall:
                 self._try(lambda market=market: self.p.cover(market))  # type: ignore[misc]
         for account in self.ids:  # who is flat takes everything home: no oracle, no margin
-            if not self.marked[account].sizes and account in self._owners():
+            if not self.marked[account].sizes and account in self._traders:
                 units = self.books.reader.cash(account) // self.p.scale
                 if units:
                     self._withdraw(account, units)
@@ -399,11 +492,13 @@ class _Demo:
         self.token_balance = self.books.reader.token_balance()
         self._sample(len(self.path.steps) - 1, self.path.steps[-1], prices)
 
-    def _owners(self) -> dict[int, Any]:
-        return {trader.account: trader.signer for trader in self.mind.traders}
+    def _settle_once(self) -> None:
+        order = sorted(self.ids, key=lambda who: (-self.marked[who].arrears, who))
+        for account in [*order, FUND]:
+            self._try(lambda account=account: self.p.settle(account))  # type: ignore[misc]
 
     def _withdraw(self, account: int, units: int) -> None:
-        signer = self._owners()[account]
+        signer = self._traders[account].signer
         self._try(lambda: self.p.withdraw(account, units, sender=signer))
 
     def close(self, error: BaseException | None) -> None:

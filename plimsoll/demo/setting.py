@@ -43,6 +43,11 @@ LEAST_PRICE, MOST_PRICE = 10**5, 10**16
 GOVERNOR = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"
 WARDEN = "0x3C44CdDdB6a900fa2b585dd299e03d12FA4293BC"
 
+#: Of market 0's volatility: where the announced change of its floor goes, and over which part of
+#: the path.
+ANNOUNCED = Decimal("1.25")
+ANNOUNCED_FROM, ANNOUNCED_TO = 0.1, 0.6
+
 _DAY = 86_400
 
 
@@ -71,8 +76,11 @@ class Setting:
     kappa: float
 
 
-def setting_for(path: PricePath) -> Setting:
-    """Return the setting for a path. Raises PriceError where a path has too many markets."""
+def setting_for(path: PricePath, steward: str | None = None) -> Setting:
+    """Return the setting for a path; `steward` announces changes of the risk parameters.
+
+    Raises PriceError where a path has too many markets.
+    """
     if len(path.markets) > 16:
         raise PriceError(f"{len(path.markets)} markets do not fit an engine of 16; give fewer")
     for number, name in enumerate(path.markets):
@@ -95,6 +103,7 @@ def setting_for(path: PricePath) -> Setting:
                 "proposers": [GOVERNOR],
                 "executors": ["anyone"],
                 "guardian": WARDEN,
+                **({"steward": steward} if steward else {}),
             },
             "risk": {"z": Z, "kappa": KAPPA},
             "markets": {

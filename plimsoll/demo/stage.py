@@ -14,6 +14,7 @@ from plimsoll.evm import Chain
 from plimsoll.keeper import Keeper, Policy, TickReport
 from plimsoll.prices import TICK, Step
 from plimsoll.protocol import Plimsoll, SignedOrder, deploy
+from plimsoll.reference.numbers import SYNC_WAIT
 
 #: Both kinds of liquidation have their turns; the keeper's own account steps in where orders fail.
 POLICIES = {
@@ -34,6 +35,8 @@ class Stage(ABC):
     name: str
     #: who deploys, and sets everything up before the timelock owns it
     owner: str
+    #: who announces changes of the risk parameters: the person of that name
+    steward: str
 
     @abstractmethod
     def open(self, setting: Setting, time: int, listener: Listener, opened: Opened) -> Plimsoll:
@@ -51,6 +54,14 @@ class Stage(ABC):
     @abstractmethod
     def move(self, step: Step, basefee: int) -> None:
         """Set clock, base fee and feeds to a step of the path."""
+
+    @abstractmethod
+    def tend(self) -> None:
+        """Let the keeper synchronise the markets with the step's prices, and two blocks pass."""
+
+    @abstractmethod
+    def wait(self, seconds: int) -> None:
+        """Let time pass; the feeds' answers grow older."""
 
     @abstractmethod
     def world(self) -> World:
@@ -81,6 +92,7 @@ class InProcess(Stage):
     def __init__(self) -> None:
         """Make nothing yet but the deployer's address."""
         self.owner = str(Chain().default_sender.address)
+        self.steward = str(Chain().account("steward").address)
         self.backend: RecordingBackend
         self.p: Plimsoll
         self._keeper: Keeper
@@ -111,6 +123,15 @@ class InProcess(Stage):
         for name, price, new in zip(self.p.markets, step.prices, step.updated, strict=True):
             if new:
                 self.p.set_price(name, Decimal(price) / TICK)
+
+    def tend(self) -> None:
+        """A tick without accounts, then two blocks."""
+        self._keeper.tick([])
+        self.backend.chain.mine(SYNC_WAIT, seconds=0)
+
+    def wait(self, seconds: int) -> None:
+        """Go on by a block."""
+        self.backend.advance(seconds)
 
     def world(self) -> World:
         """Return time, base fee and answers."""

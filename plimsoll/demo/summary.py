@@ -55,6 +55,18 @@ def summary(outcome: Outcome) -> dict[str, Any]:
         "order_liquidations": tally.order_liquidations,
         "resolved": tally.resolved,
         "books_ended": tally.books_ended,
+        "margin_calls": tally.margin_calls,
+        "cured": tally.cured,
+        "recovered": tally.recovered,
+        "called_takeovers": tally.called_takeovers,
+        "funding_paid": amount(tally.funding_paid),
+        "syncs": tally.done.get("engine.sync", 0),
+        "accruals": tally.done.get("engine.accrue", 0),
+        "observations": tally.done.get("risk.observe", 0),
+        "announcements": tally.done.get("risk.announce", 0),
+        "announcements_ended": tally.done.get("risk.fold", 0),
+        "reclaims": tally.done.get("engine.reclaim", 0),
+        "thaws": tally.done.get("engine.thaw", 0),
         "keeper_rewards": amount(tally.keeper_rewards),
         "liquidator_shares": amount(tally.liquidator_shares),
         "fund": {
@@ -92,6 +104,12 @@ def table(found: dict[str, Any]) -> Group:
         ("calls", f"{found['calls']:,}", f"{sum(found['refused'].values()):,} of them refused"),
         ("fills", f"{found['fills']:,}", f"against {found['orders']:,} quotes"),
         (
+            "margin calls",
+            f"{found['margin_calls']:,}",
+            f"{found['cured']:,} cured by the owner, {found['recovered']:,} by the market; "
+            f"{found['called_takeovers']:,} takeovers when the cure window had passed",
+        ),
+        (
             "takeovers",
             f"{found['takeovers']:,}",
             f"liquidators got {_money(found['liquidator_shares'])}",
@@ -106,6 +124,17 @@ def table(found: dict[str, Any]) -> Group:
             f"{found['resolved']:,}",
             f"charged to others {_money(found['charged_to_others'])}, "
             f"uncovered {_money(found['uncovered'])}",
+        ),
+        (
+            "funding",
+            _money(found["funding_paid"]),
+            f"between longs and shorts; {found['accruals']:,} accruals, "
+            f"{found['syncs']:,} syncs, {found['observations']:,} observations",
+        ),
+        (
+            "announcements",
+            f"{found['announcements']:,}",
+            f"{found['announcements_ended']:,} reached their end",
         ),
         (
             "fund",

@@ -29,6 +29,12 @@ LEAST_DEPOSIT, MOST_DEPOSIT = 2_000, 60_000
 #: Below this share of the first deposit a trader without positions pays in again.
 RUINED = 0.3
 
+#: Of those who get a margin call: who pays in, and who trades some of the position away. The others
+#: hope.
+PAY_IN, CUT = 0.35, 0.3
+#: What is paid in: up to this many maintenance margins.
+PAID_TO = 1.4
+
 #: Share of the liquidated who close what is left of their positions.
 CAPITULATE = 0.6
 
@@ -60,7 +66,7 @@ class Trader:
 class Wish:
     """One thing a trader does in a step. `size` is a signed change in quote units (trade)."""
 
-    kind: str  # trade, deposit, settle, withdraw
+    kind: str  # trade, deposit, settle, touch, withdraw
     market: int = -1
     amount: float = 0.0
     closes: bool = False  # trade: the whole position, whatever its size
@@ -130,6 +136,23 @@ class Mind:
         if not positions or self.random.random() > CAPITULATE:
             return []
         return [Wish("trade", m, -x, closes=True) for m, x in sorted(positions.items())]
+
+    def answers(
+        self,
+        trader: Trader,
+        equity: float,
+        maintenance: float,
+        positions: Mapping[int, float],
+    ) -> list[Wish]:
+        """What a trader does about a margin call, within its cure window."""
+        choice = self.random.random()
+        if choice < PAY_IN:  # a deposit says nothing about the margin, a touch does
+            missing = max(1.0, PAID_TO * maintenance - equity)
+            return [Wish("deposit", amount=missing + 1), Wish("touch")]
+        if choice < PAY_IN + CUT:
+            part = self.random.uniform(0.4, 0.7)
+            return [Wish("trade", m, -x * part) for m, x in sorted(positions.items())]
+        return []
 
     def wishes(
         self,

@@ -1,8 +1,10 @@
 """What to do: pure functions from what the keeper sees to an ordered list of actions with reasons.
 
 The order of things follows the waterfall: bankrupt accounts are resolved first, losing legs before
-winning ones; then accounts below their maintenance margin are taken over, worst first; then losers
-are settled before winners, because the losers' cash is what the winners are paid from.
+winning ones; then accounts below their maintenance margin are called, and taken over once that is
+due, worst first; then losers are settled before winners, because the losers' cash is what the
+winners are paid from. Before all that the markets are tended: a mark that has left its width is
+synchronised, so that new risk waits for two blocks and not for somebody to notice.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ from plimsoll.keeper.types import (
     Holding,
     Kind,
     Left,
+    Leg,
     MarketView,
     Plan,
     Policy,
@@ -31,7 +34,7 @@ from plimsoll.keeper.types import (
     World,
 )
 from plimsoll.orders.book import Offer
-from plimsoll.reference.numbers import WAD, sgn
+from plimsoll.reference.numbers import DAY, PSI, WAD, sgn
 
 Tried = Collection[tuple[object, ...]]
 
@@ -67,21 +70,12 @@ def plan_bankrupt(subject: Holding, policy: Policy, tried: Tried = ()) -> Plan:
     row = subject.row
     legs = [leg for leg in subject.legs.values() if leg.size or leg.pnl < 0]
     legs.sort(key=lambda leg: (leg.pnl, leg.market))
-    actions, dead = [], []
+    dead = [leg.market for leg in legs if not leg.is_payable]
+    actions = []
     for leg in legs:
-        if not leg.is_payable:
-            dead.append(leg.market)
-            continue
         owed = f"owes {quote_text(-leg.pnl)}" if leg.pnl < 0 else "closes its position"
-        action = Action(
-            Kind.RESOLVE,
-            row.account,
-            f"bankrupt, E {quote_text(row.equity)}; {owed} in market {leg.market}",
-            market=leg.market,
-            size=abs(leg.size),
-            price=leg.price,
-        )
-        if action.key not in tried:
+        action = _resolve(row, leg, f"bankrupt, E {quote_text(row.equity)}; {owed}")
+        if leg.is_payable and action.key not in tried:
             actions.append(action)
     if actions:
         return Plan(actions)
@@ -92,7 +86,35 @@ def plan_bankrupt(subject: Holding, policy: Policy, tried: Tried = ()) -> Plan:
     return Plan([settle] if can_pay and settle.key not in tried else [], [left])
 
 
+def _resolve(row: Row, leg: Leg, reason: str) -> Action:
+    return Action(
+        Kind.RESOLVE,
+        row.account,
+        f"{reason} in market {leg.market}",
+        market=leg.market,
+        size=abs(leg.size),
+        price=leg.price,
+    )
+
+
 # ---- below maintenance margin --------------------------------------------------------------------
+
+
+def plan_call(row: Row, now: int, tried: Tried = ()) -> Plan | None:
+    """Call an account that may not be taken over yet, or wait for its deadline (LIQ-1).
+
+    None when a takeover is due.
+    """
+    if row.is_due(now):
+        return None
+    below = f"E {quote_text(row.equity)} of MM {quote_text(row.maintenance)}"
+    if row.is_called(now):
+        wait = f"{below}: called, {row.deadline - now} s of its cure window are left"
+        return Plan([], [Left(row.account, wait)])
+    call = Action(Kind.CALL, row.account, below)
+    if call.key in tried:
+        return Plan([], [Left(row.account, f"{below}: the margin call was refused")])
+    return Plan([call])
 
 
 def plan_liquidation(
@@ -122,6 +144,14 @@ def plan_liquidation(
         found, why = _choices(row, case, quote, below, world, policy, tried)
         actions += found
         reasons += why
+    if not actions and row.is_critical:
+        legs = sorted(subject.legs.values(), key=lambda leg: (leg.pnl, leg.market))
+        closing = [_resolve(row, leg, f"critical, {below}; closes its position") for leg in legs]
+        actions = [
+            action
+            for leg, action in zip(legs, closing, strict=True)
+            if leg.size and leg.is_fresh and action.key not in tried
+        ]
     if actions:
         return Plan(actions)
     if not ranked:
@@ -139,7 +169,10 @@ def _choices(
     """Choices for one leg: by order and own account as the policy prefers, and why not."""
     actions: list[Action] = []
     reasons: list[str] = []
-    left = quote.size
+    room = None if row.equity * WAD < PSI * row.maintenance else case.market.window_room(world.now)
+    left = quote.size if room is None else case.slice_at(min(quote.size, room), case.price)
+    if left == 0:
+        return [], [f"the window of takeovers in market {case.market.market} is used up"]
     least = min(quote.size, -(-policy.minimum_slice * WAD // case.price))
     for source in ("orders", "own") if policy.prefer == "orders" else ("own", "orders"):
         if left < least and actions:
@@ -270,7 +303,8 @@ def to_settle(
         if row.held == row.blind or row.is_bankrupt:
             continue
         last = settled_at.get(row.account)
-        if last is None or now - last >= policy.settle_every:
+        every = policy.settle_every if row.arrears >= row.claims else policy.pay_every
+        if last is None or now - last >= every:
             found.append(row)
     return found
 
@@ -297,6 +331,59 @@ def plan_settlement(rows: Iterable[Row], markets: Mapping[int, MarketView]) -> P
         if row.held & ~row.blind & funded:
             reason = f"is owed {quote_text(row.claims)}"
             actions.append(Action(Kind.SETTLE, row.account, reason))
+    return Plan(actions)
+
+
+def plan_reclaims(rows: Iterable[Row], tried_at: Mapping[int, int], policy: Policy) -> Plan:
+    """Take what has appeared in locked accounts, and free those that owe nothing more (LIQ-4)."""
+    actions = []
+    for row in rows:
+        is_free = row.debt == 0 or not (row.gross or row.arrears)
+        if row.locked and row.account not in tried_at and (row.equity > 0 or is_free):
+            reason = f"locked, owes {quote_text(row.debt)}, E {quote_text(row.equity)}"
+            actions.append(Action(Kind.RECLAIM, row.account, reason))
+    return Plan(actions)
+
+
+def plan_upkeep(
+    markets: Mapping[int, MarketView], now: int, policy: Policy, *, urgent: bool = False
+) -> Plan:
+    """Synchronise marks that have left their width, pay funding, thaw what has been frozen a day.
+
+    `urgent`: accounts wait to be taken over, which pays the funding first; all of it is paid now,
+    so that they are judged as they will be then.
+    """
+    actions = []
+    for market, view in sorted(markets.items()):
+        if view.extra and 0 < view.extra.frozen_until <= now:
+            actions.append(Action(Kind.THAW, 0, "frozen for a day", market=market))
+        if not view.is_fresh:
+            continue
+        if view.is_out_of_sync():
+            reason = f"the mark has moved to {quote_text(view.price)}"
+            actions.append(Action(Kind.SYNC, 0, reason, market=market))
+        due = view.funding_due(now)
+        if due and (urgent or due >= policy.settle_above):
+            reason = f"funding of {quote_text(due)} is due"
+            actions.append(Action(Kind.ACCRUE, 0, reason, market=market))
+    return Plan(actions)
+
+
+def plan_observations(
+    markets: Mapping[int, MarketView],
+    observed: Mapping[int, tuple[int, bool]],
+    now: int,
+    policy: Policy,
+) -> Plan:
+    """Observe the prices that sigma follows; the others daily, so that their average is known.
+
+    `observed` is when a market was last observed and whether its sigma follows (MRG-4).
+    """
+    actions = []
+    for market, (last, follows) in sorted(observed.items()):
+        if markets[market].is_fresh and now - last >= (policy.observe_every if follows else DAY):
+            reason = "its sigma follows its volatility" if follows else "for its average"
+            actions.append(Action(Kind.OBSERVE, 0, reason, market=market))
     return Plan(actions)
 
 

@@ -70,6 +70,9 @@ class Keeper:
         self.book = as_book(order_source, domain, self.reader)
         self.watcher = watcher
         self._settled_at: dict[int, int] = {}
+        self._reclaimed_at: dict[int, int] = {}
+        self._observed: dict[int, tuple[int, bool]] = {}
+        self._tended_at: int | None = None
         self._chores_at: int | None = None
         self._bad_orders: dict[bytes, None] = {}
 
@@ -114,11 +117,13 @@ class _Tick:
         self._sent = False  # whether anything was done since the rows were read
 
     def run(self) -> None:
-        """Waterfall, settlement, chores."""
+        """Upkeep, waterfall, settlement, chores."""
         started = time.perf_counter()
+        self._upkeep()
         rows = self.reader.rows(self.ids)
         rows = self._waterfall(rows)
         self._settle(rows)
+        self._reclaim(rows)
         self._chores()
         self.report.left = list(self.left.values())
         self.report.seconds = time.perf_counter() - started
@@ -137,6 +142,12 @@ class _Tick:
                 self.report.unhealthy = len(bad)
             if not bad:
                 break
+            if number == 0 and self._do(
+                decide.plan_upkeep(self._market_views(), self.now, self.policy, urgent=True)
+            ):
+                self._forget_state()
+                rows = self.reader.rows(self.ids)
+                bad = decide.trouble(rows)
             before = len(self.report.results)
             for row in bad:
                 self._work(row)
@@ -177,6 +188,9 @@ class _Tick:
         subject = self.reader.holding(row)
         if row.is_bankrupt:
             return decide.plan_bankrupt(subject, self.policy, self.tried)
+        call = decide.plan_call(row, self.now, self.tried)
+        if call is not None:
+            return call
         quotes = self.reader.quotes(subject)
         return decide.plan_liquidation(
             subject, quotes, self._world(subject, quotes), self.policy, self.tried
@@ -195,6 +209,7 @@ class _Tick:
         return World(
             markets=self._market_views(),
             risk=self.reader.risk(),
+            now=self.now,
             keeper=keeper,
             offers=offers,
             makers=makers,
@@ -243,7 +258,42 @@ class _Tick:
             self._markets = self.reader.markets()
         return self._markets
 
-    # ---- settlement and chores -------------------------------------------------------------------
+    # ---- upkeep, settlement and chores -----------------------------------------------------------
+
+    def _upkeep(self) -> None:
+        """Tend the markets, once at any time of the chain."""
+        keeper = self.keeper
+        if keeper._tended_at == self.now:
+            return
+        keeper._tended_at = self.now
+        views = self._market_views()
+        for market in views:
+            # what somebody else has observed meanwhile is seen when it would be due
+            last, _ = keeper._observed.get(market, (0, False))
+            if self.now - last >= self.policy.observe_every:
+                keeper._observed[market] = self.reader.observed(market)
+        plan = decide.plan_observations(views, keeper._observed, self.now, self.policy)
+        for result in self._do(plan):
+            _, follows = keeper._observed[result.action.market]
+            keeper._observed[result.action.market] = self.now, follows
+        if self._do(decide.plan_upkeep(views, self.now, self.policy)):
+            self._forget_state()
+
+    def _reclaim(self, rows: Iterable[Row]) -> None:
+        keeper = self.keeper
+        keeper._reclaimed_at = {
+            account: at
+            for account, at in keeper._reclaimed_at.items()
+            if 0 <= self.now - at < self.policy.settle_every
+        }
+        plan = decide.plan_reclaims(rows, keeper._reclaimed_at, self.policy)
+        for result in self._do(plan):
+            keeper._reclaimed_at[result.action.account] = self.now
+
+    def _do(self, plan: Plan) -> list[Result]:
+        """Send every action of a plan; return what became of those that were sent."""
+        results = [self._send(action) for action in plan.actions]
+        return [result for result in results if result.outcome is not Outcome.PLANNED]
 
     def _settle(self, rows: Iterable[Row]) -> None:
         keeper = self.keeper
@@ -292,6 +342,8 @@ class _Tick:
                 bad[offer.order_hash] = None
                 if len(bad) > _MOST_BAD:
                     del bad[next(iter(bad))]
+        if result.outcome is Outcome.DONE and result.action.kind in (Kind.ORDER, Kind.TAKEOVER):
+            self._markets = None  # open interest and window have changed
         if result.action.kind is Kind.RESOLVE:
             self._holdings.clear()  # others may have been charged
         else:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
 from plimsoll.keeper.slices import RiskBook
-from plimsoll.keeper.types import Holding, Leg, MarketView, Quote, Row
+from plimsoll.keeper.types import Holding, Leg, MarketExtra, MarketView, Quote, Row
 from plimsoll.protocol.backend import EvmBackend
 from plimsoll.protocol.errors import BackendError
 from plimsoll.reference.margin import Globals, Risk
@@ -84,7 +84,7 @@ class _RowCodec:
         fields = outputs[0].get("components", []) if outputs else []
         if [field["name"] for field in fields[:_FIELDS]] != list(Row.__slots__):
             return None
-        if not all(re.fullmatch(r"u?int\d+", field["type"]) for field in fields):
+        if not all(re.fullmatch(r"u?int\d+|bool", field["type"]) for field in fields):
             return None
         signed = [field["type"].startswith("int") for field in fields]
         return cls(plimsoll.lens, plimsoll.backend.chain, signed)
@@ -133,7 +133,7 @@ class Reader:
             if self._rows is not None:
                 found += self._rows.read(page)
             else:
-                found += [Row(*row[:_FIELDS]) for row in self._p.lens.accounts(page)]
+                found += [Row(*map(int, row[:_FIELDS])) for row in self._p.lens.accounts(page)]
         return found
 
     def row(self, account: int) -> Row:
@@ -182,7 +182,8 @@ class Reader:
             self._risk, self._risk_time = self._read_risk(views), now
         else:
             self._risk = RiskBook(_risks(views), self._risk.params, self._risk.rho)
-        return {int(view.market): _market(view) for view in views}
+        extra = self._p.engine.market_extra
+        return {int(view.market): _market(view, extra(int(view.market))) for view in views}
 
     def risk(self) -> RiskBook:
         """The margin formula with the parameters of now (or of up to an hour ago)."""
@@ -199,6 +200,11 @@ class Reader:
     def checkpoint_times(self, markets: Iterable[int]) -> dict[int, int]:
         """When the oracle last stored a price of each market."""
         return {market: int(self._p.oracle.last_good(market).time) for market in markets}
+
+    def observed(self, market: int) -> tuple[int, bool]:
+        """When a market was last observed, and whether its sigma follows its volatility."""
+        found = self._p.risk.volatility_of(market)
+        return int(found.time), bool(found.settings.b)
 
     def _read_risk(self, views: list[Any]) -> RiskBook:
         params = self._p.risk.globals()
@@ -228,7 +234,7 @@ class Reader:
         return bool(self._p.backend.code(owner))
 
 
-def _market(view: Any) -> MarketView:
+def _market(view: Any, extra: Any) -> MarketView:
     state, config = view.state, view.state.config
     return MarketView(
         market=view.market,
@@ -244,6 +250,9 @@ def _market(view: Any) -> MarketView:
         penalty_max=config.penalty_max,
         maker_fee=config.maker_fee,
         reduce_only=config.reduce_only,
+        oi=state.oi,
+        takeover_share=config.takeover_share,
+        extra=MarketExtra(**{name: int(getattr(extra, name)) for name in MarketExtra.__slots__}),
     )
 
 

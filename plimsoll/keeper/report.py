@@ -62,6 +62,11 @@ class TickReport:
         return self.count(Kind.RESOLVE)
 
     @property
+    def called(self) -> int:
+        """Margin calls made."""
+        return self.count(Kind.CALL)
+
+    @property
     def settled(self) -> int:
         """Accounts settled."""
         return self.count(Kind.SETTLE)
@@ -103,6 +108,7 @@ class TickReport:
             "takeovers": self.takeovers,
             "order_liquidations": self.order_liquidations,
             "resolved": self.resolved,
+            "called": self.called,
             "settled": self.settled,
             "failed": self.failed,
             "rewards": str(self.rewards),
@@ -152,6 +158,7 @@ class TickReport:
         """One line for people."""
         parts = [f"{self.accounts} accounts, {self.unhealthy} below margin"]
         counts = {
+            "called": self.called,
             "by order": self.order_liquidations,
             "taken over": self.takeovers,
             "resolved": self.resolved,

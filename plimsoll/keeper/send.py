@@ -19,11 +19,15 @@ _MOOT = frozenset(
         "cover: nothing to pay",
         "liquidation: account bankrupt",
         "liquidation: account is healthy",
+        "margin call: already called",
         "orders: cancelled",
         "orders: expired",
         "orders: overfilled",
+        "reclaim: account is not locked",
+        "reclaim: nothing to do",
         "resolve: account is solvent",
         "resolve: nothing to do",
+        "thaw: market is not frozen",
     }
 )
 
@@ -113,6 +117,18 @@ class Sender:
                 )
             case Kind.SETTLE:
                 return engine.settle(action.account, sender=sender)
+            case Kind.CALL:
+                return engine.call_margin(action.account, sender=sender)
+            case Kind.RECLAIM:
+                return engine.reclaim(action.account, sender=sender)
+            case Kind.SYNC:
+                return engine.sync(action.market, sender=sender)
+            case Kind.ACCRUE:
+                return engine.accrue(action.market, sender=sender)
+            case Kind.THAW:
+                return engine.thaw(action.market, sender=sender)
+            case Kind.OBSERVE:
+                return self._p.risk.observe(action.market, sender=sender)
             case Kind.COVER:
                 return engine.cover(action.market, sender=sender)
             case Kind.CHECKPOINT:

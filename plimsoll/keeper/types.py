@@ -10,6 +10,23 @@ from typing import Any
 
 from plimsoll.keeper.slices import RiskBook
 from plimsoll.orders.book import Offer
+from plimsoll.reference.numbers import (
+    CRITICAL,
+    DECAY_ONE,
+    MINUTE,
+    MINUTES,
+    PREMIUM_PACE,
+    PREMIUM_UNIT,
+    PSI,
+    VOID,
+    WAD,
+    WIDTH_UNIT,
+    WINDOW,
+    WINDOW_UNIT,
+    decay,
+    sync_price,
+    trunc_div,
+)
 
 #: The fund's account: it has claims like any other and is settled like any other.
 FUND = 1
@@ -28,6 +45,9 @@ class Row:
     initial: int
     gross: int  # sum of |notional|
     blind: int  # bitmap: live legs without a fresh price
+    deadline: int = 0  # of its margin call, seconds; 0: none (LIQ-1)
+    locked: int = 0  # whether a resolve has locked it (LIQ-4)
+    debt: int = 0  # what others paid for it
 
     @property
     def arrears(self) -> int:
@@ -48,6 +68,20 @@ class Row:
     def is_liquidatable(self) -> bool:
         """0 < E < MM."""
         return 0 < self.equity < self.maintenance
+
+    @property
+    def is_critical(self) -> bool:
+        """0 <= E < 0.1 MM: a resolve may close its positions (LIQ-4)."""
+        return self.equity >= 0 and self.equity * WAD < CRITICAL * self.maintenance
+
+    def is_called(self, now: int) -> bool:
+        """Whether a margin call stands; a void one does not."""
+        return self.deadline > 0 and now <= self.deadline + VOID
+
+    def is_due(self, now: int) -> bool:
+        """Whether it may be taken over now, as far as calls go (LIQ-1)."""
+        at_once = self.equity * WAD < PSI * self.maintenance
+        return at_once or (self.is_called(now) and self.deadline <= now)
 
     @property
     def health(self) -> Fraction | None:
@@ -92,6 +126,19 @@ class Quote:
 
 
 @dataclass(frozen=True, slots=True)
+class MarketExtra:
+    """What moves beside a market's ledger; as in the engine's struct."""
+
+    premium: int
+    folded: int
+    sync_mark: int
+    width: int
+    window_taken: int
+    window_start: int
+    frozen_until: int  # 0: not frozen
+
+
+@dataclass(frozen=True, slots=True)
 class MarketView:
     """A market with its price and its configuration."""
 
@@ -108,6 +155,36 @@ class MarketView:
     penalty_max: int  # 1e5
     maker_fee: int  # 1e6
     reduce_only: bool
+    oi: int = 0  # WAD, size
+    takeover_share: int = 0  # 16ths of OI; 0: no limit (LIQ-6)
+    extra: MarketExtra | None = None  # None: not asked for
+
+    def is_out_of_sync(self) -> bool:
+        """Whether the mark has left the width, so that new risk has to wait (TRD-4)."""
+        if self.extra is None:
+            return False
+        known = sync_price(self.extra.sync_mark)
+        return abs(self.price - known) * WIDTH_UNIT > self.extra.width * known
+
+    def funding_due(self, now: int) -> int:
+        """What an accrual would move between the sides, quote WAD (LED-7)."""
+        if self.extra is None or self.extra.premium == 0:
+            return 0
+        premium, minutes = self.extra.premium, (now // MINUTE - self.extra.folded) % MINUTES
+        left = trunc_div(premium * decay(PREMIUM_PACE * minutes), DECAY_ONE)
+        per_unit = trunc_div(self.price * (premium - left), PREMIUM_UNIT)
+        return self.oi * abs(per_unit) // WAD
+
+    def window_room(self, now: int) -> int | None:
+        """What called accounts may still lose in the running window, size; None: no limit."""
+        if self.takeover_share == 0 or self.extra is None:
+            return None
+        runs = now - self.extra.window_start < WINDOW
+        taken = self.extra.window_taken if runs else 0
+        most = max(
+            self.oi * self.takeover_share // WINDOW_UNIT, 2 * self.min_notional * WAD // self.price
+        )
+        return max(0, most - taken)
 
 
 def short(account: int) -> str:
@@ -122,11 +199,17 @@ def short(account: int) -> str:
 class Kind(StrEnum):
     """What a keeper can do."""
 
+    CALL = "margin call"
     RESOLVE = "resolve"
     ORDER = "takeover by order"
     TAKEOVER = "takeover"
     SETTLE = "settle"
+    RECLAIM = "reclaim"
     COVER = "cover"
+    SYNC = "sync"
+    ACCRUE = "accrue"
+    OBSERVE = "observe"
+    THAW = "thaw"
     CHECKPOINT = "checkpoint"
 
 
@@ -176,9 +259,11 @@ class Policy:
     way round. `headroom` is in 1e4: the keeper's initial equity stays above its initial margin by
     this share of the margin. A position is taken over in slices of at least `minimum_slice` (quote)
     unless the whole is smaller. An account is settled when its arrears or claims are at least
-    `settle_above` (quote) and at least `settle_share` (1e4) of its cash, at most once in
-    `settle_every` seconds. Shortfalls, the fund and checkpoints are looked at every `chores_every`
-    seconds.
+    `settle_above` (quote) and at least `settle_share` (1e4) of its cash: a loser at most once in
+    `settle_every` seconds, a winner, whose claims have to mature, once in `pay_every`. Shortfalls,
+    the fund and checkpoints are looked at every `chores_every` seconds. Funding is accrued once
+    `settle_above` of it is due. Volatility is observed every `observe_every` seconds where sigma
+    follows it, and once a day elsewhere.
     """
 
     prefer: str = "orders"
@@ -193,6 +278,8 @@ class Policy:
     settle_above: int = 100 * 10**18
     settle_share: int = 5_000
     settle_every: int = 600
+    pay_every: int = 3_600
+    observe_every: int = 3_600
     chores_every: int = 600
     checkpoint_age: int = 3_600
     account_index: int = 0
@@ -215,6 +302,7 @@ class World:
 
     markets: Mapping[int, MarketView]
     risk: RiskBook
+    now: int = 0
     keeper: Holding | None = None
     offers: Mapping[tuple[int, bool], Sequence[Offer]] = field(default_factory=dict)
     makers: Mapping[int, Holding] = field(default_factory=dict)

@@ -244,6 +244,24 @@ class Plimsoll:
         """Let the fund pay a market's shortfall."""
         return _receipt(self.engine.cover(self.number(market), sender=sender))
 
+    # -- upkeep, for anyone ------------------------------------------------------------------------
+
+    def sync(self, market: str | int, *, sender: Any = None) -> Receipt:
+        """Take the mark for synchronised; two blocks later risk may grow again (TRD-4)."""
+        return _receipt(self.engine.sync(self.number(market), sender=sender))
+
+    def accrue(self, market: str | int, *, sender: Any = None) -> Receipt:
+        """Pay a market's funding up to the minute (LED-7)."""
+        return _receipt(self.engine.accrue(self.number(market), sender=sender))
+
+    def thaw(self, market: str | int, *, sender: Any = None) -> Receipt:
+        """Let the claims of a frozen market be paid again, a day after its book ended (LED-8)."""
+        return _receipt(self.engine.thaw(self.number(market), sender=sender))
+
+    def observe(self, market: str | int, *, sender: Any = None) -> Receipt:
+        """Take a market's price into the average of its volatility (MRG-4)."""
+        return _receipt(self.risk.observe(self.number(market), sender=sender))
+
     # -- orders ------------------------------------------------------------------------------------
 
     def sign(self, signer: Any, order: Order) -> SignedOrder:
@@ -281,6 +299,14 @@ class Plimsoll:
 
     # -- liquidation -------------------------------------------------------------------------------
 
+    def call_margin(self, account: int, *, sender: Any = None) -> Receipt:
+        """Call an account below its maintenance margin; its cure window begins (LIQ-1)."""
+        return _receipt(self.engine.call_margin(account, sender=sender))
+
+    def reclaim(self, account: int, *, sender: Any = None) -> Receipt:
+        """Give the fund what has appeared in an account that a resolve has locked (LIQ-4)."""
+        return _receipt(self.engine.reclaim(account, sender=sender))
+
     def takeover(
         self, account: int, market: str | int, size: int, liquidator: int, *, sender: Any
     ) -> Receipt:
@@ -317,6 +343,11 @@ class Plimsoll:
     def position(self, account: int, market: str | int) -> Any:
         """Return a leg as it is recorded, with its live size (struct `PositionState`)."""
         return self.engine.position(account, self.number(market))
+
+    def market_extra(self, market: str | int) -> Any:
+        """Return funding, crowding, synchronisation, window and freeze of a market (struct
+        `MarketExtra`)."""
+        return self.engine.market_extra(self.number(market))
 
     def market_state(self, market: str | int) -> Any:
         """Return a market as it is recorded (struct `MarketState`)."""

@@ -14,7 +14,8 @@ from plimsoll.reference.numbers import MARKETS
 
 
 class LegState(NamedTuple):
-    """One leg as it is recorded; `size` is its live size."""
+    """One leg as it is recorded; `size` is its live size, `reserve` the part of pnl that had not
+    matured at `time` (LED-4)."""
 
     pnl: int
     size: int
@@ -22,6 +23,8 @@ class LegState(NamedTuple):
     a_snap: int
     k_snap: int
     epoch: int
+    reserve: int
+    time: int
 
 
 class AccountState(NamedTuple):
@@ -29,11 +32,17 @@ class AccountState(NamedTuple):
 
     cash: int
     rewarded_at: int
+    deadline: int
+    locked: int  # 0 or 1
+    debt: int
     legs: Mapping[int, LegState]
 
 
 class MarketState(NamedTuple):
-    """One market as it is recorded; `allowance` is what the fund may pay for it now."""
+    """One market as it is recorded; `allowance` is what the fund may pay for it now.
+
+    `folded` is 0 where there is no premium, and what is left of a frozen book is 0 without one.
+    """
 
     oi: int
     cash: int
@@ -44,9 +53,21 @@ class MarketState(NamedTuple):
     short_a: int
     short_k0: int
     epoch: int
+    premium: int
+    folded: int
+    bucket: int
+    sync_mark: int
+    width: int
+    wait: int
+    window_taken: int
+    window_start: int
+    frozen_until: int
+    left_long: int
+    left_short: int
 
 
-EMPTY_ACCOUNT = AccountState(0, 0, {})
+EMPTY_LEG = LegState(0, 0, 0, 0, 0, 0, 0, 0)
+EMPTY_ACCOUNT = AccountState(0, 0, 0, 0, 0, {})
 
 
 def model_account(model: Model, account: int) -> AccountState:
@@ -58,14 +79,31 @@ def model_account(model: Model, account: int) -> AccountState:
     for market, leg in record.legs.items():
         if leg.basis or leg.pnl:
             size = model.live_size(market, leg)
-            legs[market] = LegState(leg.pnl, size, leg.basis, leg.a_snap, leg.k_snap, leg.epoch)
-    return AccountState(record.cash, record.rewarded_at, legs)
+            legs[market] = LegState(
+                pnl=leg.pnl,
+                size=size,
+                basis=leg.basis,
+                a_snap=leg.a_snap,
+                k_snap=leg.k_snap,
+                epoch=leg.epoch,
+                reserve=leg.fraction,
+                time=leg.time,
+            )
+    return AccountState(
+        cash=record.cash,
+        rewarded_at=record.rewarded_at,
+        deadline=record.deadline,
+        locked=int(record.locked),
+        debt=record.debt,
+        legs=legs,
+    )
 
 
 def model_market(model: Model, market: int) -> MarketState:
     """Return a market as the reference model has it."""
     record = model.markets[market]
-    long, short = record.long, record.short
+    long, short, frozen = record.long, record.short, record.frozen
+    left = frozen.left if frozen.until else {}
     return MarketState(
         oi=record.oi,
         cash=record.b,
@@ -76,6 +114,17 @@ def model_market(model: Model, market: int) -> MarketState:
         short_a=short.a,
         short_k0=short.k0,
         epoch=long.epoch,
+        premium=record.premium,
+        folded=record.folded if record.premium else 0,
+        bucket=record.bucket,
+        sync_mark=record.sync_mark,
+        width=record.width,
+        wait=record.wait,
+        window_taken=record.window_taken,
+        window_start=record.window_start,
+        frozen_until=frozen.until,
+        left_long=left.get(1, 0),
+        left_short=left.get(-1, 0),
     )
 
 
@@ -83,13 +132,12 @@ def account_differences(expected: AccountState, model: AccountState) -> Iterator
     """Yield what differs, one line for each value: first the expected one, then the model's."""
     if expected == model:
         return
-    for name in ("cash", "rewarded_at"):
+    for name in ("cash", "rewarded_at", "deadline", "locked", "debt"):
         one, two = getattr(expected, name), getattr(model, name)
         if one != two:
             yield f"{name} {one}, model {two}"
-    nothing = LegState(0, 0, 0, 0, 0, 0)
     for market in range(MARKETS):
-        legs = expected.legs.get(market, nothing), model.legs.get(market, nothing)
+        legs = expected.legs.get(market, EMPTY_LEG), model.legs.get(market, EMPTY_LEG)
         for name, one, two in zip(LegState._fields, *legs, strict=True):
             if one != two:
                 yield f"market {market} {name} {one}, model {two}"

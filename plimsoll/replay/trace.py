@@ -1,6 +1,6 @@
 """Trace files: one JSON line for every state-changing call, enough to replay a run without a chain.
 
-    {"plimsoll_trace": 2, "owner": ..., "decimals": 6, "markets": ["BTC", ...]}
+    {"plimsoll_trace": 3, "owner": ..., "decimals": 6, "markets": ["BTC", ...]}
     {"call": "engine.fill", "sender": ..., "args": {...}, "time": ..., "block": ...,
      "basefee": ..., "prices": {"0": ["5e22 as digits", updated_at]}, "ok": true,
      "accounts": {"0x..": {"cash": ..., "legs": {"0": {"pnl": ..., "size": ..., ...}}}},
@@ -25,7 +25,7 @@ from typing import Any, Self, TextIO
 from plimsoll.replay.calls import Call, is_known
 from plimsoll.replay.state import AccountState, LegState, MarketState
 
-VERSION = 2
+VERSION = 3
 
 _SAFE = 2**53
 #: texts that are no integers
@@ -219,7 +219,7 @@ def revived(value: Any, name: str = "") -> Any:
 
 def _account(state: AccountState) -> dict[str, Any]:
     legs = {str(market): plain(leg._asdict()) for market, leg in state.legs.items()}
-    return {"cash": plain(state.cash), "rewarded_at": state.rewarded_at, "legs": legs}
+    return {**plain(state._replace(legs={})._asdict()), "legs": legs}
 
 
 def _account_of(data: dict[str, Any]) -> AccountState:
@@ -227,7 +227,8 @@ def _account_of(data: dict[str, Any]) -> AccountState:
         int(market): LegState(**{name: int(value) for name, value in leg.items()})
         for market, leg in data["legs"].items()
     }
-    return AccountState(int(data["cash"]), int(data["rewarded_at"]), legs)
+    own = {name: int(value) for name, value in data.items() if name != "legs"}
+    return AccountState(**own, legs=legs)
 
 
 def _lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:

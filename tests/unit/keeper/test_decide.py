@@ -107,7 +107,7 @@ def world(*offers: Offer, makers: Any = (), keeper: Holding | None = None, **mor
     for entry in offers:
         sides.setdefault((entry.market, entry.buys), []).append(entry)
     views = {m: dataclasses.replace(MARKET, market=m, **more) for m in range(4)}
-    return World(views, BOOK, keeper, sides, {maker.row.account: maker for maker in makers})
+    return World(views, BOOK, 0, keeper, sides, {maker.row.account: maker for maker in makers})
 
 
 def quoted(subject: Holding, market: int = 0) -> dict[int, Quote]:
@@ -441,9 +441,12 @@ def test_settlement_has_an_interval() -> None:
     entry = owing(1, 150)
     late = owing(1, 80, cash=100)
     assert not late.is_bankrupt
-    rows = [owing(1, 0, 500)]
-    assert not decide.to_settle(rows, {1: 1_000}, 1_599, POLICY)
-    assert decide.to_settle(rows, {1: 1_000}, 1_600, POLICY)
+    loser, winner = [owing(1, 500, 0, cash=501)], [owing(1, 0, 500)]
+    assert not decide.to_settle(loser, {1: 1_000}, 1_599, POLICY)
+    assert decide.to_settle(loser, {1: 1_000}, 1_600, POLICY)
+    # a claim has half matured after an hour (LED-4): to pay it every ten minutes is wasted
+    assert not decide.to_settle(winner, {1: 1_000}, 4_599, POLICY)
+    assert decide.to_settle(winner, {1: 1_000}, 4_600, POLICY)
     assert not decide.to_settle([entry], {}, 0, Policy(settle=False))
 
 

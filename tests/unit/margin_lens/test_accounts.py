@@ -52,7 +52,7 @@ def test_accounts_none(world):
 
 def test_accounts_unknown(world, trader: Account):
     (view,) = world.lens.accounts([int(trader.address, 16) << 96 | 77])
-    assert view[1:] == (0,) * 9
+    assert view[1:] == (0,) * 12
 
 
 def test_accounts_bands(world, trader):
