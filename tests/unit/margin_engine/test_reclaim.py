@@ -98,6 +98,23 @@ def test_liq_4_a_flat_account_is_not_locked(world: World, maker: Party, keeper: 
     world.engine.withdraw(trader.id, 1, trader.key, sender=trader.key)
 
 
+def test_liq_4_who_owes_nothing_is_locked_until_reclaim(
+    world: World, maker: Party, keeper: Party
+) -> None:
+    """E = 0 with two legs: the cash of 100.5 has just paid the loss of 5 at 79.9."""
+    trader = world.party("trader", 101)
+    for market in range(2):
+        world.trade(trader, maker, wad(5), market=market)
+    world.price(0, "79.9")
+    assert world.equity(trader) == 0
+    receipt = world.resolve(trader, keeper)
+    assert (receipt.event("Resolved").paid, owes(world, trader)) == (0, (True, 0))
+    assert receipt.events("DebtUpdated") == []
+    receipt = world.engine.reclaim(trader.id)
+    assert receipt.event("DebtUpdated").args == {"account": trader.id, "debt": 0}
+    assert owes(world, trader) == (False, 0)
+
+
 def test_liq_4_debt_adds_up(world: World, maker: Party, keeper: Party) -> None:
     """Three legs of 300 arrears each: every resolve but the last adds its part.
 
