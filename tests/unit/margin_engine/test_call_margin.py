@@ -1,5 +1,6 @@
 """call_margin: the warning an account gets before it may be taken over (LIQ-1)."""
 
+import random
 from collections.abc import Callable
 
 import pytest
@@ -322,3 +323,51 @@ def test_liq_1_a_cured_account_is_called_anew(
     assert world.deadline(trader) == world.chain.timestamp + CURE
     with reverts("liquidation: cure window"):
         world.takeover(trader, WAD, liquidator, called=False)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_liq_1_property(world: World, trader: Party, liquidator: Party, seed: int) -> None:
+    """Random prices, times, calls, touches and takeovers: always just what the rule says."""
+    draw = random.Random(seed)
+    deadline, told = 0, set()
+    for _ in range(80):
+        now = world.chain.timestamp
+        health = world.engine.health(trader.id)
+        called = health.equity < health.maintenance
+        standing = deadline != 0 and now <= deadline + VOID
+        act = draw.choice(("price", "time", "call", "touch", "takeover"))
+        if act == "price":
+            # E from 0.62 to 1.1 of MM
+            world.price(0, f"{draw.uniform(93.5, 96.5):.8f}")
+        elif act == "time":
+            world.chain.mine(seconds=draw.choice((1, 299, 300, 3_600)))
+            world.refresh(0)
+        elif act == "touch":
+            world.engine.touch(trader.id)
+            deadline = deadline if called else 0
+        elif act == "call" and not called and not standing:
+            with reverts("liquidation: account is healthy"):
+                world.engine.call_margin(trader.id)
+        elif act == "call" and standing:
+            with reverts("margin call: already called"):
+                world.engine.call_margin(trader.id)
+        elif act == "call":
+            world.engine.call_margin(trader.id)
+            deadline = now + CURE
+        elif called:
+            size, reason = 10**12, ""
+            if 10 * health.equity >= 7 * health.maintenance:
+                if not standing:
+                    reason = "liquidation: no margin call"
+                elif now < deadline:
+                    reason = "liquidation: cure window"
+            told.add(reason)
+            if reason:
+                with reverts(reason):
+                    world.takeover(trader, size, liquidator, called=False)
+            else:
+                world.takeover(trader, size, liquidator, called=False)
+                after = world.engine.health(trader.id)
+                deadline = 0 if after.equity >= after.maintenance else deadline
+        assert world.deadline(trader) == deadline
+    assert len(told) > 1

@@ -98,6 +98,23 @@ def test_liq_4_a_flat_account_is_not_locked(world: World, maker: Party, keeper: 
     world.engine.withdraw(trader.id, 1, trader.key, sender=trader.key)
 
 
+def test_liq_4_who_owes_nothing_is_locked_until_reclaim(
+    world: World, maker: Party, keeper: Party
+) -> None:
+    """E = 0 with two legs: the cash of 100.5 has just paid the loss of 5 at 79.9."""
+    trader = world.party("trader", 101)
+    for market in range(2):
+        world.trade(trader, maker, wad(5), market=market)
+    world.price(0, "79.9")
+    assert world.equity(trader) == 0
+    receipt = world.resolve(trader, keeper)
+    assert (receipt.event("Resolved").paid, owes(world, trader)) == (0, (True, 0))
+    assert receipt.events("DebtUpdated") == []
+    receipt = world.engine.reclaim(trader.id)
+    assert receipt.event("DebtUpdated").args == {"account": trader.id, "debt": 0}
+    assert owes(world, trader) == (False, 0)
+
+
 def test_liq_4_debt_adds_up(world: World, maker: Party, keeper: Party) -> None:
     """Three legs of 300 arrears each: every resolve but the last adds its part.
 
@@ -273,6 +290,44 @@ def test_reclaim_default_with_a_dead_leg(world: World, locked: Party) -> None:
     pays_in(world, locked, 5)
     world.engine.reclaim(locked.id)
     assert owes(world, locked) == (True, DEBT - wad(5))
+
+
+def test_reclaim_default_leaves_cash_for_an_unmarked_loss(world: World, locked: Party) -> None:
+    """A dead leg's loss of 30 is not arrears yet: of 50 in cash 20 are beyond it."""
+    world.price(1, 100)
+    world.oracle.checkpoint(0b10)
+    world.kill(1)
+    pays_in(world, locked, 50)
+    world.engine.reclaim(locked.id)
+    assert (world.cash(locked), world.equity(locked)) == (wad(30), 0)
+    assert owes(world, locked) == (True, DEBT - wad(20))
+    with reverts("reclaim: nothing to do"):
+        world.engine.reclaim(locked.id)
+
+
+def test_reclaim_default_takes_claims_before_what_a_loss_needs(
+    world: World, maker: Party, keeper: Party
+) -> None:
+    """Of cash 50 the dead leg's loss of 30 needs its part: 20 in cash, 21.5 of the claim of 40.
+
+    Cash 260 - 1.5 was 41.5 short of the loss of 300 in market 0.
+    """
+    trader = world.party("trader", 260)
+    for market in range(3):
+        world.trade(trader, maker, wad(10), market=market)
+    world.price(0, 70)
+    world.resolve(trader, keeper)
+    assert owes(world, trader) == (True, wad("41.5"))
+    world.price(1, 97)
+    world.oracle.checkpoint(0b10)
+    world.kill(1)
+    world.price(2, 104)
+    pays_in(world, trader, 50)
+    fund = world.cash(FUND)
+    world.engine.reclaim(trader.id)
+    assert owes(world, trader) == (False, 0)
+    assert (world.cash(trader), world.cash(FUND) - fund) == (wad(30), wad(20))
+    assert (world.recorded(trader, 2), world.recorded(FUND, 2)) == (wad("18.5"), wad("21.5"))
 
 
 def test_reclaim_emits_everything(world: World, locked: Party) -> None:

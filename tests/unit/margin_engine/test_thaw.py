@@ -204,6 +204,22 @@ def test_led_8_the_accounts_own_cash_comes_first(world: World, story: Story) -> 
     assert world.cash(story.first) == 0
 
 
+def test_led_8_late_losses_of_who_is_not_flat_are_its_debt(world: World, story: Story) -> None:
+    """With another position it is locked, and owes what the shorts were charged (LIQ-4).
+
+    Its cash of 60.75 pays 15.1875 of arrears of 20 here, and the rest of those of 60 in market 1.
+    """
+    maker = world.party("maker", 1_000)
+    world.engine.deposit(story.first.id, 50 * world.unit, sender=world.key("donor", 50))
+    world.trade(story.first, maker, wad(4), market=1)
+    world.price(1, 85)
+    event = world.resolve(story.first, story.keeper).event("Resolved")
+    assert event.charged == wad("4.8125")
+    wallet = world.engine.wallet(story.first.id)
+    assert (wallet.locked, wallet.debt) == (True, wad("4.8125"))
+    assert world.equity(story.first) == wad("60.75") - wad("15.1875") - wad(60)
+
+
 def test_led_8_who_is_solvent_is_not_resolved(world: World, story: Story) -> None:
     """With its loss paid in by a friend, and the refusal leaves it in the book."""
     world.engine.deposit(story.first.id, 10 * world.unit, sender=world.key("donor", 10))
