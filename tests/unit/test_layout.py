@@ -200,11 +200,12 @@ def test_led_4_unmatured(probe: Handle) -> None:
         assert reserve <= kept <= min(pnl, reserve + pnl // Q + 1)
         # all that is not above 1e-6 quote counts as matured
         assert probe.unmatured(fraction << 216 | now << 184, pnl) == (kept if kept > 10**12 else 0)
-        for hours in (1, 3, 40):
+        for hours in (1, 3, 39):
             since = now - 3_600 * hours
             later = probe.unmatured(fraction << 216 | since << 184, pnl)
             exact = kept >> hours
-            assert later == 0 if exact < 10**12 else exact <= later <= exact + exact // 2**54 + 1
+            assert later == 0 if exact < 10**12 else exact <= later <= exact + kept // 2**53 + 2
+        assert probe.unmatured(fraction << 216 | now - 144_000 << 184, pnl) == 0
 
 
 def test_led_4_add_claim(probe: Handle) -> None:

@@ -5,6 +5,8 @@ import pytest
 from plimsoll.evm import Revert
 
 WAD = 10**18
+#: seconds after which all of a profit has matured (LED-4)
+MATURE = 144_000
 VIRTUAL = 10**12
 DAY = 86_400
 
@@ -68,7 +70,7 @@ def test_first_depositor_loses_by_inflating_with_fees(make_world, decimals, gets
     world.list_markets(1_000)
     world.ask(founder)
     world.fund.redeem(world.fund.maxRedeem(founder), founder, founder, sender=founder)
-    world.engine.set_market(0, (*world.config[:7], 10_000, False))  # a fee of 1 %
+    world.engine.set_market(0, (*world.config[:7], 10_000, False, 0))  # a fee of 1 %
     world.open_account("attacker", 1_000_000)
     world.open_account("attacker's other", 1_000_000)
     for _ in range(2):  # 100 at 2,000, to and fro: 2,000 of fee each
@@ -89,17 +91,20 @@ def test_deposit_just_before_claims_are_settled_skims_nothing(funded, backer):
 
     At a price of cash alone the visitor would have half of the claims, 150. The price counts them:
     the visitor pays for 300 and is never above what was brought; and there is no way out before the
-    notice is over.
+    notice is over. In the same block nothing of them is paid at all: they mature in 40 hours.
     """
     counterparty = funded.assign_claims()
     cash, claims, _ = funded.engine.fund_state()
-    assert 299 * WAD < claims < 300 * WAD
+    assert claims == 300 * WAD
     visitor, fund = funded.actor("visitor", 100_000), funded.fund
     backers = fund.convertToAssets(fund.balanceOf(backer)) + claims // funded.scale
     shares = fund.deposit(100_000 * funded.unit, visitor, sender=visitor).value
     assert shares == funded.books().supply - 100_000 * WAD
     deposit_price = fund.share_prices()[0]
     funded.engine.settle(counterparty)
+    funded.engine.settle(1)
+    assert funded.engine.fund_state() == (cash + 100_000 * WAD, claims, 0)
+    funded.wait(MATURE)
     funded.engine.settle(1)
     assert funded.engine.fund_state() == (cash + claims + 100_000 * WAD, 0, 0)
     assert fund.share_prices()[0] == deposit_price

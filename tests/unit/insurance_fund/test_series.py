@@ -11,7 +11,10 @@ DAY = 86_400
 
 
 def wipe_out(world):
-    """A loss of about 1,000 takes a fund of up to 900 to nothing."""
+    """A loss of about 1,000 takes a fund of up to 900 to nothing, a day after the last one."""
+    if world.engine.market_extra(0).frozen_until:
+        world.wait(DAY)
+        world.engine.thaw(0)
     world.price(0, 2_000)
     trader = world.open_account("trader", 1_000)
     world.open_account("counterparty", 1_000)

@@ -60,8 +60,8 @@ def test_led_4_half_is_paid_after_an_hour(world: World) -> None:
         assert abs(2 * left - reserve) < 10**6
         pnl = world.recorded(trader)
         assert paid(world, trader) == pnl - left
-        # kept as a share of what is left of the profit, rounded up
-        reserve = ceil_div(left * ceil_div(left * Q, left), Q)
+        # all that is left of the profit
+        reserve = left
         assert world.recorded(trader) == left
     world.chain.mine(seconds=30 * HOUR)
     world.refresh(0)

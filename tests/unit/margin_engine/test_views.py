@@ -5,6 +5,7 @@ from engine_world import (
     A_ONE,
     ALLOWANCE,
     BUFFER,
+    FREEZE,
     FUND,
     MARKETS,
     MAX,
@@ -99,6 +100,25 @@ def test_position_default(world: World) -> None:
 def test_position_reverts_market(world: World, market: int) -> None:
     with reverts(""):
         world.engine.position(world.party("trader").id, market)
+
+
+def test_market_extra_default(world: World) -> None:
+    """A market as listed at 100: in sync at 100 cut to eleven bits, half of f = 5 % wide."""
+    mark = 56 | wad(100) >> 56 << 7
+    # the minute of the last fold counts only beside a premium
+    assert world.extra()._replace(folded=0) == (0, 0, 0, mark, 13, 0, 0, 0, 0, 0, 0, 0)
+    assert world.extra(15) == (0,) * 12
+
+
+def test_market_extra_default_frozen(world: World) -> None:
+    """A resolve ends the book at 80: frozen for a day; of two sides of 10 the loser's is gone."""
+    trader, maker = world.party("trader", 100), world.party("maker", 1_000)
+    world.trade(trader, maker, wad(10))
+    world.price(0, 80)
+    world.resolve(trader, world.party("keeper"))
+    extra = world.extra()
+    assert (extra.frozen_until, extra.frozen_epoch) == (world.chain.timestamp + FREEZE, 1)
+    assert (extra.left_long, extra.left_short) == (0, wad(10))
 
 
 def test_fund_state_default(world: World) -> None:
