@@ -23,6 +23,9 @@ MAX = 2**256 - 1
 FUND, TREASURY = 1, 2
 MARKETS = 9
 A_ONE = 10**18
+CURE, VOID = 300, 3_600  # a margin call's cure window; how long it stands after it
+PSI = Fraction(7, 10)  # below this share of MM nobody has to be called
+FREEZE = 86_400
 TAU = Fraction(5, 4)
 ZERO_ADDRESS = "0x" + "00" * 20
 FAR = 2**40
@@ -176,7 +179,7 @@ class Book(NamedTuple):
 
 def unpack_book(word: int) -> Book:
     """Unpack a market's book."""
-    return Book(word & (2**104 - 1), word >> 104)
+    return Book(word & (2**104 - 1), (word >> 104) & (2**104 - 1))
 
 
 class Side(NamedTuple):
@@ -189,7 +192,7 @@ class Side(NamedTuple):
 
 def unpack_side(word: int) -> Side:
     """Unpack one side of a market."""
-    return Side(signed(word, 152), (word >> 152) & (2**60 - 1), word >> 212)
+    return Side(signed(word, 152), (word >> 152) & (2**60 - 1), (word >> 212) & (2**20 - 1))
 
 
 class Allowance(NamedTuple):
@@ -364,9 +367,16 @@ class World:
 
     # -- prices ------------------------------------------------------------------------------------
 
-    def price(self, market: int, price: int | str | Fraction) -> None:
-        """The feed answers `price` (whole quote, at most 8 decimals) from now on."""
+    def price(self, market: int, price: int | str | Fraction, *, sync: bool = True) -> None:
+        """The feed answers `price` (whole quote, at most 8 decimals) from now on.
+
+        A listed market is synchronised and two blocks pass in no time, so that risk may grow at
+        the new price at once (TRD-4), unless `sync` is False.
+        """
         self.feeds[market].set_answer(int(Fraction(price) * 10**8))
+        if sync and self.state(market).config.oi_cap and self.oracle.quote(market)[1] == 0:
+            self.engine.sync(market)
+            self.chain.mine(2, 0)
 
     def refresh(self, *markets: int) -> None:
         """The feeds answer again what they did last; all of them when none is named."""
@@ -450,9 +460,18 @@ class World:
         return self.fill(self.order(maker, -size, price, market), taker)
 
     def takeover(
-        self, account: Party, size: int, liquidator: Party, market: int = 0, sender: Any = None
+        self,
+        account: Party,
+        size: int,
+        liquidator: Party,
+        market: int = 0,
+        sender: Any = None,
+        *,
+        called: bool = True,
     ) -> Receipt:
-        """A liquidator takes a slice."""
+        """A liquidator takes a slice; who needs a margin call has had one, unless told not."""
+        if called:
+            self._called_where_needed(account)
         receipt: Receipt = self.engine.takeover(
             account.id,
             market,
@@ -471,8 +490,11 @@ class World:
         *,
         signature: bytes | None = None,
         sender: Any = None,
+        called: bool = True,
     ) -> Receipt:
-        """A keeper closes a slice against an order."""
+        """A keeper closes a slice against an order; called first as in `takeover`."""
+        if called:
+            self._called_where_needed(account)
         receipt: Receipt = self.engine.takeover_by_order(
             order,
             self.sign(order) if signature is None else signature,
@@ -491,6 +513,14 @@ class World:
             account.id, market, keeper.id, sender=keeper.key if sender is None else sender
         )
         return receipt
+
+    def _called_where_needed(self, who: Party) -> None:
+        health = self.engine.health(who.id)
+        if (
+            PSI * health.maintenance <= health.equity < health.maintenance
+            and self.engine.wallet(who.id).deadline == 0
+        ):
+            self.called(who)
 
     # -- stories -----------------------------------------------------------------------------------
 
@@ -543,6 +573,20 @@ class World:
         self.price(0, 79)
         return hedger
 
+    def called(self, who: Party) -> None:
+        """The account was called and its cure window is over, past the rules and without time."""
+        slot = self.mapped("wallets", who.id)
+        word = self.chain.storage(self.engine, slot) & ~((2**32 - 1) << 208)
+        self.chain.set_storage(self.engine, slot, word | self.chain.timestamp << 208)
+
+    def matured(self, who: Party | int) -> None:
+        """All recorded claims of an account have matured, past the rules and in no time."""
+        account = who.id if isinstance(who, Party) else who
+        for market in range(16):
+            slot = self.mapped("positions", account) + 2 * market
+            word = self.chain.storage(self.engine, slot)
+            self.chain.set_storage(self.engine, slot, word & (2**184 - 1))
+
     # -- what the books say ------------------------------------------------------------------------
 
     def cash(self, who: Party | int) -> int:
@@ -565,6 +609,14 @@ class World:
     def state(self, market: int = 0) -> Any:
         """A market as it is recorded."""
         return self.engine.market_state(market)
+
+    def extra(self, market: int = 0) -> Any:
+        """What moves beside a market's ledger."""
+        return self.engine.market_extra(market)
+
+    def deadline(self, who: Party) -> int:
+        """The deadline of an account's margin call; 0: none."""
+        return int(self.engine.wallet(who.id).deadline)
 
     def health(self, who: Party) -> Fraction:
         """E / MM."""
@@ -598,7 +650,8 @@ class World:
         """Put a number where a market's cash is, past all rules."""
         slot = self.slot("books", market * 4 + 2)
         word = self.chain.storage(self.engine, slot)
-        self.chain.set_storage(self.engine, slot, cash << 104 | word & (2**104 - 1))
+        kept = word & ~((2**104 - 1) << 104)
+        self.chain.set_storage(self.engine, slot, kept | cash << 104)
 
     def fingerprint(self) -> tuple[Any, ...]:
         """Everything the engine's views tell about all known accounts and markets."""
@@ -659,6 +712,8 @@ class World:
                     wrong.append(f"account {account:#x}: held is wrong, market {market} {leg}")
                 if leg.basis == 0 and any((leg.a_snap, leg.k_snap, leg.epoch)):
                     wrong.append(f"account {account:#x}: not in normal form, market {market}")
+                if (leg.reserve == 0) != (leg.time == 0) or (leg.reserve != 0 and leg.pnl <= 0):
+                    wrong.append(f"account {account:#x}: reserve of nothing, market {market}")
             mark = self.mark(market)
             for price in (mark, mark // 2, mark * 2):
                 values = [self._valued(market, legs[who], state, price) for who in holders]
