@@ -15,7 +15,7 @@ from rich.table import Table
 from plimsoll.evm.artifacts import MAX_RUNTIME_SIZE, ArtifactError
 from plimsoll.gas.errors import GasError
 from plimsoll.gas.explain import Explanation, explain
-from plimsoll.gas.measure import EVM_VERSIONS, Measured, Say, measure
+from plimsoll.gas.measure import EVM_VERSIONS, LIMITED, Measured, Say, measure
 from plimsoll.gas.page import ALWAYS_EXPLAINED, UPDATE, compare, render, to_json
 from plimsoll.gas.rows import PEERS, ROWS
 from plimsoll.protocol.errors import ProtocolError
@@ -135,14 +135,18 @@ def _print_tables(measured: Measured) -> None:
     sizes.add_column("contract")
     for version in EVM_VERSIONS:
         sizes.add_column(version, justify="right")
-        sizes.add_column("room left", justify="right")
+        if version == LIMITED:
+            sizes.add_column("room left", justify="right")
     for size in measured.sizes:
         if size.testing:
             continue
         cells = []
         for version in EVM_VERSIONS:
             length = size.bytes[version]
-            cells += [_figure(length, MAX_RUNTIME_SIZE), f"{MAX_RUNTIME_SIZE - length:,}"]
+            if version == LIMITED:
+                cells += [_figure(length, MAX_RUNTIME_SIZE), f"{MAX_RUNTIME_SIZE - length:,}"]
+            else:
+                cells.append(f"{length:,}")
         sizes.add_row(size.name, *cells)
     console.print(sizes)
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from plimsoll.evm.artifacts import MAX_RUNTIME_SIZE
 from plimsoll.gas.explain import Explanation
-from plimsoll.gas.measure import EVM_VERSIONS, Measured, differences
+from plimsoll.gas.measure import EVM_VERSIONS, LIMITED, Measured, differences
 from plimsoll.gas.node import HARDFORK, VERSION
 from plimsoll.gas.rows import PEERS, ROWS
 
@@ -31,7 +31,15 @@ _SETTING = f"""
     minimal ERC-20 with infinite allowance; a Chainlink-shaped feed (proxy and aggregator, four
     slots read). Keys, salts and times are fixed, so that every run gives the same numbers. Unless
     a row says so, accounts trade in one market, the price has moved since they last did, and others
-    hold positions on both sides. Funding is not built yet.
+    hold positions on both sides. Funding is live: the market has a premium, and every fill moves
+    it. A market's funding is folded once a minute, by whatever trades first in it; the rows of
+    section 1 are those of a later transaction in the minute, and the row `fold` says what the first
+    one pays more.
+"""
+_CALLS = """
+    The account that is taken over in section 1 is below 0.7 of its maintenance margin, where nobody
+    has to call it (LIQ-1) and no window is counted (LIQ-6). `takeover_called` is the same takeover
+    as `takeover_held` of an account that has been called, in a market whose window runs.
 """
 _SOURCES = """
     dYdX Perpetual v1 is `87f2263` with real oracle and funding, Derive v2 `7736900`, Perennial v2
@@ -68,10 +76,13 @@ def render(measured: Measured, explained: Sequence[Explanation] = ()) -> str:
         "## 2. Further operations\n",
         _others(measured),
         _prose(_FREE + _LENS),
+        _prose(_CALLS),
         "## 3. Bytecode sizes\n",
         _prose(
             "Runtime code with immutables, in bytes, built with `-O gas`. A network takes "
-            f"{MAX_RUNTIME_SIZE:,} (EIP-170)."
+            f"{MAX_RUNTIME_SIZE:,} (EIP-170), which holds for the {LIMITED} build, the one that is "
+            "deployed. The other one is for information: it runs on local nodes only, which lift "
+            "the limit."
         ),
         _sizes(measured),
     ]
@@ -176,11 +187,15 @@ def _sizes(measured: Measured) -> str:
                 cells = [f"`{size.name}`"]
                 for version in EVM_VERSIONS:
                     length = size.bytes[version]
-                    cells += [f"{length:,}", f"{MAX_RUNTIME_SIZE - length:,}"]
+                    cells.append(f"{length:,}")
+                    if version == LIMITED:
+                        cells.append(f"{MAX_RUNTIME_SIZE - length:,}")
                 rows.append(cells)
         if rows:
             title = "for tests only" if testing else "contract"
-            head = [title] + [t for version in EVM_VERSIONS for t in (version, _ROOM)]
+            head = [title]
+            for version in EVM_VERSIONS:
+                head += [version, _ROOM] if version == LIMITED else [version]
             parts.append(_table(head, rows, right=range(1, len(head))))
     return "\n".join(parts)
 
@@ -278,7 +293,8 @@ def to_json(measured: Measured) -> dict[str, Any]:
             size.name: {
                 "testing": size.testing,
                 **{
-                    version: {"bytes": length, "room": MAX_RUNTIME_SIZE - length}
+                    version: {"bytes": length}
+                    | ({"room": MAX_RUNTIME_SIZE - length} if version == LIMITED else {})
                     for version, length in size.bytes.items()
                 },
             }

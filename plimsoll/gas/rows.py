@@ -189,7 +189,7 @@ def _call(s: Stage) -> Call:
     return s.do("call_margin", account_id(s.trader), sender=s.keeper)
 
 
-@_row("takeover_called", "takeover of a called account in a market with a window, liquidator opens")
+@_row("takeover_called", "takeover of a called account, the market's window runs")
 def _takeover_called(s: Stage) -> Call:
     _below_margin(s)
     _call(s).send()

@@ -118,6 +118,9 @@ def _index(name: str, at: int) -> tuple[str, str]:
     """Return what stands in the brackets for an element, and behind them."""
     if name == "positions":
         return f"market {at // 2}", f".{('snap', 'profit')[at % 2]}"
+    if name == "freezes":
+        parts = ("until", "long", "short", "long_charge", "short_charge")
+        return f"market {at // 5}", f".{parts[at % 5]}"
     if name == "books":
         return f"market {at // 4}", f".{('long', 'short', 'book', 'config')[at % 4]}"
     return str(at), ""

@@ -9,7 +9,9 @@ chosen.
 Here (LIQ-6, LIQ-4). The fund never holds a position. Margin does not leave below IM. When nobody
 takes the short over and it is bankrupt, it is closed against the other side at the mark, at once,
 and the trader's own longs are that other side. The fund's loss is what it pays in the resolve, at
-most the market's allowance, and no price later changes it.
+most the market's allowance, and no price later changes it. The market's cap is more than twice the
+position, so that crowding (MRG-5) asks for nothing; with a cap just above it the short cannot be
+built.
 """
 
 import pytest
@@ -18,8 +20,8 @@ from engine_world import FUND, WAD, Config, Party, World, reverts, wad
 UNITS = 430 * 10**6
 ALLOWANCE = wad(200_000)
 #: sigma 5 %: IM is 22.5 % of the position
-RISK = (5 * 10**10, 5 * 10**10, 2 * 10**10, 0, 10**6, 0, 2 * 10**10, 5 * 10**12)
-CONFIG = Config(oi_cap=wad(450 * 10**6), max_notional=wad(10**7), maker_fee=0, taker_fee=0)
+RISK = (5 * 10**10, 5 * 10**10, 2 * 10**10, 0, 2 * 10**6, 0, 2 * 10**10, 5 * 10**12)
+CONFIG = Config(oi_cap=wad(900 * 10**6), max_notional=wad(10**7), maker_fee=0, taker_fee=0)
 
 
 @pytest.fixture
@@ -52,6 +54,20 @@ def test_jelly_margin_does_not_leave(world: World) -> None:
     with reverts("custody: below initial margin"):
         world.engine.withdraw(short.id, 80_875 * world.unit + 1, short.key, sender=short.key)
     world.engine.withdraw(short.id, 80_875 * world.unit, short.key, sender=short.key)
+
+
+def test_jelly_crowding_stops_the_short_before_the_cap(world: World) -> None:
+    """MRG-5: 430 m of a cap of 450 m; after 320 m the bucket is floor(190 * 64 / 450) = 27.
+
+    270 m more would need 4.085 m * 22.5 % * (1 + 27/64) = 1,306,881 of initial margin, he has 1 m.
+    """
+    world.configure(oi_cap=wad(450 * 10**6))
+    short, long = world.party("attacker", 1_000_000), world.party("attacker", 1_500_000, index=1)
+    world.trade(short, long, -wad(320 * 10**6))
+    assert world.extra().bucket == 27
+    with reverts("trading: below initial margin"):
+        world.trade(short, long, -wad(110 * 10**6))
+    assert world.state().oi == wad(320 * 10**6)
 
 
 def test_jelly_the_fund_takes_no_position(world: World) -> None:

@@ -4,10 +4,13 @@ What happened. One owner put 5 m into each of two accounts, sold 483 m MNGO perp
 the other at 0.0382 (18.45 m), pumped the spot price to 0.91 within minutes and borrowed 114 m
 against the long's unrealised profit of 421 m. What he left behind were two accounts in ruins.
 
-Here (MRG-1, MRG-6; LED-4 comes later). Unpaid profit is no initial equity: the long's free cash is
-its own 5 m, less margin. What the long is paid comes out of the short's 5 m and of the fund, as
-far as the market's allowance of the day reaches (0.25 m here): the owner gets back at most his
-stake of 10 m, less fees, plus that. 114 m of other people's cash beside him stay to the last wei.
+Here (MRG-1, MRG-6, LED-4). Unpaid profit is no initial equity: the long's free cash is its own 5 m,
+less margin. Of what the short loses the long is paid what has matured, half of it in an hour, and
+what it is paid is margin first: a price that is back within the hour leaves both accounts what he
+brought, less the fee. A resolve of the whole market ends and freezes it for a day (LED-8). What the
+long is paid then comes out of the short's 5 m and of the fund, as far as the market's allowance of
+the day reaches (0.25 m here): the owner gets back at most his stake of 10 m, less fees, plus that.
+114 m of other people's cash beside him stay to the last wei.
 """
 
 import pytest
@@ -16,6 +19,10 @@ from engine_world import FUND, WAD, Config, Party, World, reverts, wad
 UNITS = wad(483 * 10**6)
 BEFORE, AFTER = "0.0382", "0.91"
 STAKE = wad(10 * 10**6)
+#: the fee of the one fill, 0.05 % of 18.4506 m
+FEE = wad("9225.3")
+#: after as many seconds all claims have matured; longer than the day that a market is frozen
+MATURE = 60 * 3_600
 ALLOWANCE = wad(250_000)
 #: sigma 5 %, f 5 %, g 2 %, no impact, depth 4 m, share 5: IM is 22.5 % of the position
 LAX = (5 * 10**10, 5 * 10**10, 2 * 10**10, 0, 4 * 10**6, 0, 2 * 10**10, 5 * 10**12)
@@ -82,7 +89,10 @@ def test_mango_unrealised_profit_is_no_collateral(world: World) -> None:
 
 
 def test_mango_attacker_gains_nothing_but_the_allowance(world: World) -> None:
-    """Settle, resolve, settle again: out come at most 10 m less fees, and the fund's 0.25 m."""
+    """Settle, resolve, settle again: out come at most 10 m less fees, and the fund's 0.25 m.
+
+    The book ends by the resolve: the long's own 5 m may go at once, its claims after the thaw.
+    """
     long, short = attack(world)
     fund, keeper = world.cash(FUND), world.party("keeper")
     for who in (short, long):
@@ -92,12 +102,17 @@ def test_mango_attacker_gains_nothing_but_the_allowance(world: World) -> None:
     assert event.paid + event.reward <= ALLOWANCE
     # what is missing is the attacker's own: charged to his long, the rest unpaid
     assert event.paid + event.charged + event.to_shortfall > wad(400 * 10**6)
+    world.engine.settle(long.id)
+    got += taken(world, long, short)
+    assert wad(5 * 10**6) - FEE - WAD < got <= wad(5 * 10**6) - FEE
+    world.chain.mine(1, MATURE)
+    world.price(0, AFTER)
+    world.engine.thaw(0)
     for _ in range(2):
         world.engine.settle(long.id)
     got += taken(world, long, short)
     assert fund - world.cash(FUND) <= ALLOWANCE
-    # the fee of the one fill, 0.05 % of 18.4506 m, is what he is short of
-    assert got <= STAKE + event.paid - wad("9225.3") + 2 * WAD
+    assert got <= STAKE + event.paid - FEE + 2 * WAD
     assert got > wad(9 * 10**6)
     # day after day the fund pays the shortfall as far as the allowance reaches, and no further
     world.chain.mine(seconds=86_400)
@@ -117,4 +132,38 @@ def test_mango_the_others_are_whole(world: World) -> None:
     lenders = world.chain.account("lenders")
     account = int(lenders.address, 16) << 96
     world.engine.withdraw(account, 114 * 10**6 * world.unit, lenders, sender=lenders)
+    assert world.broken() == []
+
+
+@pytest.mark.parametrize("minutes", [1, 30, 60])
+def test_led_4_mango_back_within_the_half_life_he_leaves_with_what_he_brought(
+    world: World, minutes: int
+) -> None:
+    """The pump is settled every minute, then the price is back: 10 m less the fee of 9,225.30.
+
+    Of the long's 421 m half matures within the hour, and the 5 m that the short had are paid to it,
+    but 98.9 m of initial margin keep them in: nothing leaves while the price is up.
+    """
+    long, short = attack(world)
+    fund = world.cash(FUND)
+    for _ in range(minutes):
+        for who in (short, long):
+            world.engine.settle(who.id)
+        world.chain.mine(1, 60)
+    world.price(0, AFTER)
+    world.engine.settle(long.id)
+    assert world.cash(short) == 0
+    assert world.cash(long) > wad(9 * 10**6)
+    assert taken(world, long, short) == 0
+    world.price(0, BEFORE)
+    for _ in range(2):
+        for who in (long, short):
+            world.engine.settle(who.id)
+        if world.size(short) != 0:
+            world.trade(short, long, UNITS)
+        world.chain.mine(1, MATURE)
+        world.price(0, BEFORE)
+    total = taken(world, long, short)
+    assert total <= STAKE - FEE
+    assert world.cash(FUND) <= fund + FEE
     assert world.broken() == []

@@ -59,7 +59,8 @@ def test_render_says_which_takeover_has_which_limit(measured):
 
 def test_render_tells_the_room_that_is_left(measured):
     page = render(measured)
-    assert "| `MarginEngine` | 24,000 | 576 | 24,576 | 0 |" in page
+    assert "| contract | cancun | room left | shanghai |" in page
+    assert "| `MarginEngine` | 24,000 | 576 | 24,576 |" in page
     assert page.index("`MarginEngine` | 24") < page.index("for tests only")
     assert page.index("for tests only") < page.index("`TestToken` | 1,500")
 
@@ -82,12 +83,18 @@ def test_exceeded_is_empty_within_limits(measured):
     assert measured.exceeded() == []
 
 
-def test_exceeded_names_rows_and_sizes(measured):
+def test_exceeded_leaves_out_what_runs_without_a_limit(measured):
     measured.sizes[0].bytes["shanghai"] = 24_577
+    assert measured.exceeded() == []
+    assert "| `MarginEngine` | 24,000 | 576 | 24,577 |" in render(measured)
+
+
+def test_exceeded_names_rows_and_sizes(measured):
+    measured.sizes[0].bytes["cancun"] = 24_577
     found = with_gas(measured, trade_new=167_001)
     assert found.exceeded() == [
         "trade, existing positions, price moved, new order: 167,001 gas, the limit is 167,000",
-        "MarginEngine (shanghai): 24,577 bytes, the limit is 24,576",
+        "MarginEngine: 24,577 bytes, the limit is 24,576",
     ]
     assert [row.key for row in found.above()] == ["trade_new"]
 
@@ -154,7 +161,8 @@ def test_to_json_is_plain_and_whole(measured):
         "within": False,
     }
     assert told["further_market"] == [30_000] * 7
-    assert told["sizes"]["MarginEngine"]["shanghai"] == {"bytes": 24_576, "room": 0}
+    assert told["sizes"]["MarginEngine"]["cancun"] == {"bytes": 24_000, "room": 576}
+    assert told["sizes"]["MarginEngine"]["shanghai"] == {"bytes": 24_576}
     assert len(told["exceeded"]) == 1
     assert not any(key.startswith("_") for key in told["rows"])
 
