@@ -91,6 +91,11 @@ def options(command: _Command) -> _Command:
             help="What comes first: signed orders, or the keeper's own account.",
         ),
         click.option("--own/--no-own", default=True, help="Whether to take over itself."),
+        click.option(
+            "--upkeep/--no-upkeep",
+            default=True,
+            help="Whether to synchronise, accrue, observe and thaw markets.",
+        ),
         click.option("--settle/--no-settle", default=True, help="Whether to settle accounts."),
         click.option(
             "--settle-above",
@@ -157,7 +162,7 @@ def main(choice: str, node: str | None, **chosen: Any) -> None:
     """Liquidate, resolve and settle what the engine allows anyone to.
 
     Accounts come from the engine's events, worst first. Accounts below their maintenance margin are
-    closed against signed orders (no capital needed) or taken over by the keeper's own account,
+    called and, when that is due, closed against signed orders (no capital needed) or taken over by the keeper's own account,
     bankrupt ones are resolved, losers are settled before winners. Exit code 1: something failed.
     """
     _require_account(chosen["account"], chosen["dry_run"])
@@ -174,6 +179,7 @@ def run(
     orders: str | None,
     prefer: str,
     own: bool,
+    upkeep: bool,
     settle: bool,
     settle_above: int,
     headroom: int,
@@ -192,6 +198,7 @@ def run(
     policy = Policy(
         prefer=prefer,
         use_own=own,
+        upkeep=upkeep,
         settle=settle,
         settle_above=settle_above * _WAD,
         headroom=headroom,

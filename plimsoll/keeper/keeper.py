@@ -142,10 +142,7 @@ class _Tick:
                 self.report.unhealthy = len(bad)
             if not bad:
                 break
-            if number == 0 and self._do(
-                decide.plan_upkeep(self._market_views(), self.now, self.policy, urgent=True)
-            ):
-                self._forget_state()
+            if number == 0 and self._pay_funding():
                 rows = self.reader.rows(self.ids)
                 bad = decide.trouble(rows)
             before = len(self.report.results)
@@ -263,7 +260,7 @@ class _Tick:
     def _upkeep(self) -> None:
         """Tend the markets, once at any time of the chain."""
         keeper = self.keeper
-        if keeper._tended_at == self.now:
+        if not self.policy.upkeep or keeper._tended_at == self.now:
             return
         keeper._tended_at = self.now
         views = self._market_views()
@@ -278,6 +275,16 @@ class _Tick:
             keeper._observed[result.action.market] = self.now, follows
         if self._do(decide.plan_upkeep(views, self.now, self.policy)):
             self._forget_state()
+
+    def _pay_funding(self) -> bool:
+        """Pay what a takeover would pay first; return whether there was any."""
+        if not self.policy.upkeep:
+            return False
+        plan = decide.plan_upkeep(self._market_views(), self.now, self.policy, urgent=True)
+        if not self._do(plan):
+            return False
+        self._forget_state()
+        return True
 
     def _reclaim(self, rows: Iterable[Row]) -> None:
         keeper = self.keeper

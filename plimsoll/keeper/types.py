@@ -261,7 +261,7 @@ class Policy:
     unless the whole is smaller. An account is settled when its arrears or claims are at least
     `settle_above` (quote) and at least `settle_share` (1e4) of its cash: a loser at most once in
     `settle_every` seconds, a winner, whose claims have to mature, once in `pay_every`. Shortfalls,
-    the fund and checkpoints are looked at every `chores_every` seconds. Funding is accrued once
+    the fund and checkpoints are looked at every `chores_every` seconds. With `upkeep` the markets are tended: funding is accrued once
     `settle_above` of it is due. Volatility is observed every `observe_every` seconds where sigma
     follows it, and once a day elsewhere.
     """
@@ -274,6 +274,7 @@ class Policy:
     orders_per_leg: int = 8
     steps_per_account: int = 24
     passes: int = 3
+    upkeep: bool = True
     settle: bool = True
     settle_above: int = 100 * 10**18
     settle_share: int = 5_000

@@ -31,7 +31,7 @@ _SAFE = 2**53
 #: texts that are no integers
 _TEXTS = frozenset(
     {
-        *("sender", "signer", "taker", "receiver", "owner", "operator", "guardian"),
+        *("sender", "signer", "taker", "receiver", "owner", "operator", "guardian", "steward"),
         *("fund", "call", "reason", "feed"),
     }
 )

@@ -24,6 +24,7 @@ from plimsoll.protocol import (
     parse_plan,
     sign_order,
 )
+from plimsoll.reference.numbers import CURE, FORGOTTEN, VOID, WINDOW
 from tests.utils.risk_words import write_correlations
 
 WAD = 10**18
@@ -68,8 +69,8 @@ PLAN = {
     },
     "fund": {"seed": 10**6},
 }
-#: settlement and chores have tests of their own
-QUIET = Policy(settle=False, chores_every=10**9, checkpoint_age=10**12)
+#: upkeep, settlement and chores have tests of their own
+QUIET = Policy(upkeep=False, settle=False, chores_every=10**9, checkpoint_age=10**12)
 
 
 def account_id(account: Account, index: int = 0) -> int:
@@ -101,6 +102,26 @@ class World:
 
     def price(self, market: int, price: float) -> None:
         self.feeds[market].set_answer(int(price * 10**8))
+
+    def sync(self) -> None:
+        """New risk may be taken at the prices of now (TRD-4)."""
+        for market in range(MARKETS):
+            self.engine.sync(market)
+        self.chain.mine(2, seconds=0)
+
+    def call(self, account: int) -> None:
+        """The account's cure window has passed, if a takeover needs that (LIQ-1)."""
+        row = self.health(account)
+        if 7 * row.maintenance <= 10 * row.equity < 10 * row.maintenance:
+            self.engine.call_margin(account)
+            self.chain.mine(1, CURE)
+
+    def mature(self) -> None:
+        """All profit that is recorded now has matured (LED-4); the prices are as they were."""
+        prices = [self.plimsoll.oracle.quote(market)[0] / WAD for market in range(MARKETS)]
+        self.chain.mine(1, FORGOTTEN)
+        for market, price in enumerate(prices):
+            self.price(market, price)
 
     def order(self, maker: str, market: int, size: float, price: float, **more: Any) -> SignedOrder:
         who = self.chain.account(maker)
@@ -162,9 +183,19 @@ def world(base: World) -> Any:
 
 @pytest.fixture
 def crash(world: World) -> Callable[..., int]:
-    """A trader long 10 in market 0 with little margin; the price falls to where E/MM is given."""
+    """A trader long 10 in market 0 with little margin; the price falls to where E/MM is given.
 
-    def make(*, health: float, quote: int = 2_000, size: float = 10, markets: int = 1) -> int:
+    Its margin call, where one is needed, has come and its cure window passed.
+    """
+
+    def make(
+        *,
+        health: float,
+        quote: int = 2_000,
+        size: float = 10,
+        markets: int = 1,
+        called: bool = True,
+    ) -> int:
         trader = world.actor("trader", quote)
         world.actor("rival", 1_000_000)
         for market in range(markets):
@@ -173,6 +204,9 @@ def crash(world: World) -> Callable[..., int]:
         while True:
             row = world.health(trader)
             if row.maintenance == 0 or row.equity < health * row.maintenance:
+                world.sync()
+                if called:
+                    world.call(trader)
                 return trader
             price -= 1
             for market in range(markets):
@@ -264,7 +298,7 @@ def test_own_account_first_when_it_is_preferred(world: World, crash: Any) -> Non
     world.actor("maker", 1_000_000)
     world.actor("keeper", 1_000_000)
     mark = world.plimsoll.oracle.quote(0)[0] / WAD
-    policy = Policy(prefer="own", settle=False, checkpoint_age=10**12)
+    policy = Policy(prefer="own", upkeep=False, settle=False, checkpoint_age=10**12)
     report = world.keeper(world.order("maker", 0, 10, mark), policy=policy).tick([trader])
     assert (report.takeovers, report.order_liquidations) == (1, 0)
 
@@ -362,12 +396,20 @@ def test_a_short_is_liquidated_too(world: World) -> None:
     world.actor("rival", 1_000_000)
     world.trade("rival", "trader", 0, 10)
     world.price(0, 2_110)
+    world.sync()
+    world.call(trader)
     maker = world.actor("maker", 100_000)
     world.actor("keeper", 100_000)
     report = world.keeper(world.order("maker", 0, -2, 2_111)).tick([trader])
     assert report.order_liquidations == 1
     assert report.takeovers == 1
     assert world.engine.position(maker, 0).size == -2 * WAD
+    # a quarter of the open interest of 10 goes in one window (LIQ-6), the rest in the next
+    assert world.engine.market_extra(0).window_taken == 25 * WAD // 10
+    assert "window of takeovers in market 0 is used up" in report.left[0].reason
+    world.chain.mine(1, WINDOW)
+    report = world.keeper().tick([trader])
+    assert report.takeovers == 1
     row = world.health(trader)
     assert row.equity >= row.maintenance
 
@@ -431,7 +473,11 @@ def test_a_dead_oracle_blocks_its_market_only(world: World) -> None:
     world.price(1, 1_800)
     keeper = world.actor("keeper", 100_000)
     report = world.keeper().tick([trader])
-    assert {(r.action.market, r.outcome) for r in report.results} == {(1, Outcome.DONE)}
+    # E is 0.68 of MM; without the leg in market 1 it is 0.9, and the other leg waits for its call
+    assert [(r.action.kind, r.action.market, r.outcome) for r in report.results] == [
+        (Kind.TAKEOVER, 1, Outcome.DONE),
+        (Kind.CALL, -1, Outcome.DONE),
+    ]
     assert report.takeovers == 1
     assert world.health(keeper).held == 0b10
 
@@ -458,6 +504,7 @@ def test_one_failing_action_does_not_stop_the_others(
     trader = crash(health=-0.2)
     other = world.actor("poor", 1_000)
     world.price(0, PRICE)
+    world.sync()
     world.trade("poor", "rival", 0, 5)
     world.price(0, 1_700)
     keeper = world.keeper()
@@ -479,22 +526,120 @@ def test_one_failing_action_does_not_stop_the_others(
     )
 
 
+def test_liq_1_a_call_then_a_takeover_when_it_is_due(world: World, crash: Any) -> None:
+    trader = crash(health=0.9, called=False)
+    world.actor("keeper", 100_000)
+    keeper = world.keeper()
+    report = keeper.tick([trader])
+    assert [(r.action.kind, r.outcome) for r in report.results] == [(Kind.CALL, Outcome.DONE)]
+    assert report.called == 1
+    assert "300 s of its cure window are left" in report.left[0].reason
+    assert report.ok
+    world.chain.mine(1, CURE - 1)
+    report = keeper.tick([trader])
+    assert report.results == []
+    assert "1 s of its cure window are left" in report.left[0].reason
+    world.chain.mine(1, 1)
+    assert keeper.tick([trader]).takeovers == 1
+
+
+def test_liq_1_a_void_call_is_made_again(world: World, crash: Any) -> None:
+    trader = crash(health=0.9)
+    world.actor("keeper", 100_000)
+    world.chain.mine(1, VOID)
+    world.price(0, world.plimsoll.oracle.quote(0)[0] / WAD)
+    assert world.keeper(dry_run=True).tick([trader]).results[0].action.kind is Kind.TAKEOVER
+    world.chain.mine(1, 1)
+    report = world.keeper().tick([trader])
+    assert [r.action.kind for r in report.results] == [Kind.CALL]
+
+
+def test_liq_1_below_psi_nobody_is_called(world: World, crash: Any) -> None:
+    trader = crash(health=0.69)
+    world.actor("keeper", 100_000)
+    report = world.keeper().tick([trader])
+    assert {r.action.kind for r in report.results} == {Kind.TAKEOVER}
+
+
+def test_liq_4_a_critical_account_that_nobody_takes_is_closed(world: World, crash: Any) -> None:
+    trader = crash(health=0.09)
+    report = world.keeper().tick([trader])
+    assert [(r.action.kind, r.outcome) for r in report.results] == [(Kind.RESOLVE, Outcome.DONE)]
+    assert "critical" in report.results[0].action.reason
+    assert world.health(trader).gross == 0
+    assert world.health(trader).equity > 0
+
+
+def test_liq_4_what_appears_in_a_locked_account_is_reclaimed(world: World) -> None:
+    """Resolved in one market at a loss that others bear, it wins in the other: the fund gets it."""
+    trader = world.actor("trader", 3_300)
+    world.actor("rival", 1_000_000)
+    for market in (0, 1):
+        world.trade("trader", "rival", market, 10)
+    world.price(0, 1_600)
+    keeper = account_id(world.chain.account("keeper"))
+    world.engine.resolve(trader, 0, keeper)
+    wallet = world.engine.wallet(trader)
+    assert wallet.locked
+    assert wallet.debt > 0
+    world.price(1, 2_300)
+    before = world.engine.fund_state()
+    report = world.keeper().tick([trader])
+    assert [(r.action.kind, r.outcome) for r in report.results] == [(Kind.RECLAIM, Outcome.DONE)]
+    assert sum(world.engine.fund_state()[:2]) - sum(before[:2]) == wallet.debt
+    assert not world.engine.wallet(trader).locked
+    assert world.keeper().tick([trader]).results == []
+
+
+def test_upkeep_synchronises_observes_and_accrues_when_it_is_worth_it(world: World) -> None:
+    for name in ("trader", "rival"):
+        world.actor(name, 1_000_000)
+    keeper = world.keeper(policy=Policy(settle=False, chores_every=10**9, checkpoint_age=10**12))
+    assert {r.action.kind for r in keeper.tick([]).results} == {Kind.OBSERVE}
+    # 1 % above the mark for 2,000,000 quote: the fees of 1,414 bound the premium
+    world.trade("trader", "rival", 0, 1_000, PRICE * 1.01)
+    world.chain.mine(1, 600)
+    assert keeper.tick([]).results == []  # about 25 are due, less than a hundred
+    world.chain.mine(1, 2_990)
+    world.price(0, PRICE * 1.03)
+    world.price(1, PRICE)
+    report = keeper.tick([])
+    assert [(r.action.kind, r.action.market) for r in report.results] == [
+        (Kind.SYNC, 0),
+        (Kind.ACCRUE, 0),
+    ]
+    due = report.results[-1].action.reason
+    paid = -world.engine.market_state(0).long_k0 * 1_000 // WAD
+    assert f"funding of {paid // WAD:,}." in due
+    world.chain.mine(2, seconds=0)
+    world.trade("trader", "rival", 0, 1, PRICE * 1.03)
+    assert keeper.tick([]).results == []
+
+
 def test_winners_are_paid_after_losers(world: World) -> None:
     loser = world.actor("trader", 5_000)
     winner = world.actor("winner", 5_000)
     world.trade("trader", "winner", 0, 20)
     world.price(0, 1_850)
     policy = Policy(checkpoint_age=10**12)
-    report = world.keeper(policy=policy).tick([winner, loser])
+    keeper = world.keeper(policy=policy)
+    report = keeper.tick([winner, loser])
     settled = [r.action.account for r in report.results if r.action.kind is Kind.SETTLE]
     assert settled == [loser, winner]
+    # the profit of 3,000 is new: nothing of it has matured (LED-4)
+    assert world.engine.wallet(winner)[0] < 5_000 * WAD
+    world.mature()
+    report = keeper.tick([winner, loser])
+    settled = [r.action.account for r in report.results if r.action.kind is Kind.SETTLE]
+    assert settled == [winner]
     assert world.engine.wallet(winner)[0] >= 7_900 * WAD
     again = world.keeper(policy=policy)
     assert again.tick([winner, loser]).settled == 0
 
 
 def test_old_prices_are_stored(world: World) -> None:
-    keeper = world.keeper(policy=Policy(settle=False, checkpoint_age=3_600))
+    policy = Policy(upkeep=False, settle=False, checkpoint_age=3_600)
+    keeper = world.keeper(policy=policy)
     assert keeper.tick([]).results == []
     world.chain.mine(1, 4_000)
     world.price(0, 2_001)  # the other feeds are stale now
@@ -520,14 +665,17 @@ def test_the_fund_collects_its_claims_and_covers_shortfalls(world: World) -> Non
     assert shortfall > 0
 
     world.engine.set_allowance(0, 10**6 * WAD)
-    world.chain.mine(1, 3_000)
+    # both books have ended with the trader's positions: nothing in them is paid for a day (LED-8)
+    world.mature()
+    thawing = Policy(settle=False, checkpoint_age=10**12)
+    report = world.keeper(policy=thawing).tick([])
+    done = [(r.action.kind, r.action.market) for r in report.results if r.outcome is Outcome.DONE]
+    assert [market for kind, market in done if kind is Kind.THAW] == [0, 1]
+    assert done[-1] == (Kind.COVER, 0)
     world.engine.settle(rival)  # brings market 1 its cash
-    policy = Policy(checkpoint_age=10**12)
+    policy = Policy(upkeep=False, checkpoint_age=10**12)
     report = world.keeper(policy=policy).tick([])
-    assert [(r.action.kind, r.outcome) for r in report.results] == [
-        (Kind.SETTLE, Outcome.DONE),
-        (Kind.COVER, Outcome.DONE),
-    ]
+    assert [(r.action.kind, r.outcome) for r in report.results] == [(Kind.SETTLE, Outcome.DONE)]
     assert world.engine.fund_state()[1] == 0
     assert world.engine.market_state(0).shortfall < shortfall
 
