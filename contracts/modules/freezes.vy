@@ -97,7 +97,7 @@ def _thaw(market: uint256):
     """
     @notice Let a frozen market go on once its day is over.
     """
-    if not ledger._is_frozen(market):
+    if market >= 16 or not ledger._is_frozen(market):
         refusal._because(refusal.THAW_MARKET_IS_NOT_FROZEN)
     if block.timestamp < ledger.freezes[market * 5] & MASK_40:
         refusal._because(refusal.THAW_TOO_EARLY)

@@ -385,7 +385,7 @@ def test_thaw_reverts_market_is_not_frozen(world: World, story: Story) -> None:
 
 @pytest.mark.parametrize("market", [16, 255, 2**255, MAX])
 def test_thaw_reverts_no_such_market(world: World, market: int) -> None:
-    with reverts(""):
+    with reverts("thaw: market is not frozen"):
         world.engine.thaw(market)
 
 
