@@ -159,8 +159,8 @@ class Auditor:
         book, mark = self.model.markets[market], call.prices[market][0] or 0
         minutes = (call.time // MINUTE - book.folded) % MINUTES
         left = trunc_div(book.premium * decay(PREMIUM_PACE * minutes), DECAY_ONE)
-        paid: int = book.oi * abs(trunc_div(mark * (book.premium - left), PREMIUM_UNIT)) // WAD
-        return paid
+        per_unit = trunc_div(mark * (book.premium - left), PREMIUM_UNIT)
+        return int(book.oi * abs(per_unit) // WAD)
 
     def _follow_calls(self, call: Call) -> None:
         """See which margin calls a call has ended, and how."""

@@ -162,8 +162,9 @@ def main(choice: str, node: str | None, **chosen: Any) -> None:
     """Liquidate, resolve and settle what the engine allows anyone to.
 
     Accounts come from the engine's events, worst first. Accounts below their maintenance margin are
-    called and, when that is due, closed against signed orders (no capital needed) or taken over by the keeper's own account,
-    bankrupt ones are resolved, losers are settled before winners. Exit code 1: something failed.
+    called and, when that is due, closed against signed orders (no capital needed) or taken over by
+    the keeper's own account, bankrupt ones are resolved, losers are settled before winners. Exit
+    code 1: something failed.
     """
     _require_account(chosen["account"], chosen["dry_run"])
     with network(choice, node):

@@ -263,7 +263,7 @@ class _Tick:
         if not self.policy.upkeep or keeper._tended_at == self.now:
             return
         keeper._tended_at = self.now
-        views = self._market_views()
+        views = self.reader.markets(quick=True)
         for market in views:
             # what somebody else has observed meanwhile is seen when it would be due
             last, _ = keeper._observed.get(market, (0, False))
@@ -273,8 +273,11 @@ class _Tick:
         for result in self._do(plan):
             _, follows = keeper._observed[result.action.market]
             keeper._observed[result.action.market] = self.now, follows
-        if self._do(decide.plan_upkeep(views, self.now, self.policy)):
-            self._forget_state()
+        if decide.plan_upkeep(views, self.now, self.policy).actions:
+            # somebody else may have done it since
+            views = self._market_views()
+            if self._do(decide.plan_upkeep(views, self.now, self.policy)):
+                self._forget_state()
 
     def _pay_funding(self) -> bool:
         """Pay what a takeover would pay first; return whether there was any."""

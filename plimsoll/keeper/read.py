@@ -21,6 +21,8 @@ from plimsoll.reference.numbers import MARKETS, RHO
 PAGE = 500
 #: For how long (seconds on chain) the parameters of the margin formula are taken as known.
 PARAMETERS_AGE = 3_600
+#: Likewise funding, sync marks and freezes, where nothing is decided by them alone.
+EXTRAS_AGE = 600
 
 _FRESH = 0
 _FIELDS = len(Row.__slots__)
@@ -117,6 +119,8 @@ class Reader:
         self._rows = _RowCodec.of(plimsoll)
         self._risk: RiskBook | None = None
         self._risk_time = 0
+        self._extras: dict[int, MarketExtra] = {}
+        self._extras_time = 0
 
     def now(self) -> int:
         """The chain's time."""
@@ -174,16 +178,19 @@ class Reader:
 
     # ---- markets ---------------------------------------------------------------------------------
 
-    def markets(self) -> dict[int, MarketView]:
-        """Every listed market."""
+    def markets(self, *, quick: bool = False) -> dict[int, MarketView]:
+        """Every listed market; `quick`: what moves beside its ledger may be a few minutes old."""
         views = list(self._p.lens.markets())
         now = self.now()
+        if not quick or not 0 <= now - self._extras_time < EXTRAS_AGE or not self._extras:
+            extra = self._p.engine.market_extra
+            self._extras = {int(view.market): _extra(extra(int(view.market))) for view in views}
+            self._extras_time = now
         if self._risk is None or now - self._risk_time >= PARAMETERS_AGE:
             self._risk, self._risk_time = self._read_risk(views), now
         else:
             self._risk = RiskBook(_risks(views), self._risk.params, self._risk.rho)
-        extra = self._p.engine.market_extra
-        return {int(view.market): _market(view, extra(int(view.market))) for view in views}
+        return {int(view.market): _market(view, self._extras.get(view.market)) for view in views}
 
     def risk(self) -> RiskBook:
         """The margin formula with the parameters of now (or of up to an hour ago)."""
@@ -234,7 +241,11 @@ class Reader:
         return bool(self._p.backend.code(owner))
 
 
-def _market(view: Any, extra: Any) -> MarketView:
+def _extra(found: Any) -> MarketExtra:
+    return MarketExtra(**{name: int(getattr(found, name)) for name in MarketExtra.__slots__})
+
+
+def _market(view: Any, extra: MarketExtra | None) -> MarketView:
     state, config = view.state, view.state.config
     return MarketView(
         market=view.market,
@@ -252,7 +263,7 @@ def _market(view: Any, extra: Any) -> MarketView:
         reduce_only=config.reduce_only,
         oi=state.oi,
         takeover_share=config.takeover_share,
-        extra=MarketExtra(**{name: int(getattr(extra, name)) for name in MarketExtra.__slots__}),
+        extra=extra,
     )
 
 

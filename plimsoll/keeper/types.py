@@ -261,9 +261,9 @@ class Policy:
     unless the whole is smaller. An account is settled when its arrears or claims are at least
     `settle_above` (quote) and at least `settle_share` (1e4) of its cash: a loser at most once in
     `settle_every` seconds, a winner, whose claims have to mature, once in `pay_every`. Shortfalls,
-    the fund and checkpoints are looked at every `chores_every` seconds. With `upkeep` the markets are tended: funding is accrued once
-    `settle_above` of it is due. Volatility is observed every `observe_every` seconds where sigma
-    follows it, and once a day elsewhere.
+    the fund and checkpoints are looked at every `chores_every` seconds. With `upkeep` marks are
+    synchronised, frozen markets thawed, funding is accrued once `settle_above` of it is due, and
+    volatility observed every `observe_every` seconds where sigma follows it, once a day elsewhere.
     """
 
     prefer: str = "orders"

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import time
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -40,11 +41,13 @@ def demo(folder: Path, *args: str) -> tuple[dict[str, Any], float]:
 
 
 def check(found: dict[str, Any], folder: Path) -> None:
-    """What issue A asks of every run."""
+    """What issues A and B ask of every run."""
     assert found["identity_violations"] == 0, found["details"]
     assert found["reference_mismatches"] == 0, found["details"]
-    for name in ("fills", "takeovers", "order_liquidations", "resolved"):
+    counts = ("fills", "takeovers", "order_liquidations", "resolved", "margin_calls", "cured")
+    for name in (*counts, "called_takeovers", "syncs", "announcements", "announcements_ended"):
         assert found[name] > 0, name
+    assert Decimal(found["funding_paid"]) > 0
     page = (folder / "report.html").read_text()
     assert "<script src=" not in page
 

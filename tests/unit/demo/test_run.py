@@ -24,6 +24,13 @@ KEYS = {
     "resolved",
     "keeper_rewards",
     "fund",
+    "margin_calls",
+    "cured",
+    "called_takeovers",
+    "funding_paid",
+    "syncs",
+    "announcements",
+    "announcements_ended",
     "charged_to_others",
     "uncovered",
     "identity_checks",
@@ -47,6 +54,9 @@ def test_summary_has_its_keys_and_nothing_is_wrong(short_run: Any) -> None:
     assert (found["network"], found["accounts"]) == ("in-process", short_run.accounts)
     assert found["fills"] > 20
     assert found["takeovers"] + found["order_liquidations"] > 0
+    assert found["margin_calls"] >= found["cured"] + found["recovered"]
+    assert found["announcements"] == found["announcements_ended"] == 1
+    assert Decimal(found["funding_paid"]) > 0
 
 
 def test_summary_adds_up(short_run: Any) -> None:

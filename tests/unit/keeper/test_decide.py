@@ -14,6 +14,7 @@ from plimsoll.keeper.types import (
     Holding,
     Kind,
     Leg,
+    MarketExtra,
     MarketView,
     Plan,
     Policy,
@@ -24,6 +25,7 @@ from plimsoll.keeper.types import (
 )
 from plimsoll.orders.book import Offer
 from plimsoll.reference.margin import Globals, Risk, notional
+from plimsoll.reference.numbers import sync_code
 
 WAD = 10**18
 PRICE = 100 * WAD
@@ -448,6 +450,122 @@ def test_settlement_has_an_interval() -> None:
     assert not decide.to_settle(winner, {1: 1_000}, 4_599, POLICY)
     assert decide.to_settle(winner, {1: 1_000}, 4_600, POLICY)
     assert not decide.to_settle([entry], {}, 0, Policy(settle=False))
+
+
+# ---- calls, locks, upkeep ------------------------------------------------------------------------
+
+
+def test_liq_1_called_before_a_takeover() -> None:
+    called = decide.plan_call(SICK.row, 1_000)
+    assert called is not None
+    assert [a.kind for a in called.actions] == [Kind.CALL]
+    refused = decide.plan_call(SICK.row, 1_000, {called.actions[0].key})
+    assert refused is not None
+    assert "the margin call was refused" in refused.left[0].reason
+
+
+@pytest.mark.parametrize(
+    ("equity", "deadline", "now", "due"),
+    [
+        (69, 0, 1_000, True),  # below PSI: at once
+        (70, 0, 1_000, False),
+        (70, 1_001, 1_000, False),
+        (70, 1_000, 1_000, True),
+        (70, 1_000, 4_600, True),
+        (70, 1_000, 4_601, False),  # void
+    ],
+)
+def test_liq_1_when_a_takeover_is_due(equity: int, deadline: int, now: int, due: bool) -> None:
+    entry = row(equity=equity, maintenance=100, deadline=deadline)
+    assert entry.is_due(now) is due
+    assert (decide.plan_call(entry, now) is None) is due
+
+
+def test_liq_1_a_void_call_is_made_again() -> None:
+    found = decide.plan_call(row(equity=80, maintenance=100, deadline=1_000), 4_601)
+    assert found is not None
+    assert [a.kind for a in found.actions] == [Kind.CALL]
+
+
+def test_liq_4_a_critical_account_is_closed_when_nobody_takes_it() -> None:
+    critical = holding(TRADER, 50, leg(0, 100))
+    assert critical.row.is_critical
+    found = plan(critical, world())
+    assert [(a.kind, a.market) for a in found.actions] == [(Kind.RESOLVE, 0)]
+    assert found.actions[0].key[0] is Kind.RESOLVE
+    assert plan(critical, world(keeper=RICH_KEEPER)).actions[0].kind is Kind.TAKEOVER
+
+
+@pytest.mark.parametrize(
+    ("entry", "chosen"),
+    [
+        (row(1, 50, locked=1, debt=20), True),
+        (row(1, 50, locked=0), False),
+        (row(1, -50, 10, locked=1, debt=20), False),
+        (row(1, 0, 0, locked=1, debt=20, gross=0), True),  # flat: it is set free
+        (row(1, -5, 10, locked=1, debt=0), True),
+    ],
+)
+def test_liq_4_who_is_reclaimed(entry: Row, chosen: bool) -> None:
+    assert bool(decide.plan_reclaims([entry], {}, POLICY).actions) is chosen
+    assert not decide.plan_reclaims([entry], {1: 5}, POLICY).actions
+
+
+def tended(price: int = 100, oi: int = 1_000, **more: Any) -> MarketView:
+    values: dict[str, int] = {"premium": 0, "folded": 0, "width": 13, "frozen_until": 0}
+    values |= {"sync_mark": sync_code(PRICE), "window_taken": 0, "window_start": 0} | more
+    return dataclasses.replace(
+        MARKET, price=price * WAD, oi=oi * WAD, extra=MarketExtra(**values), takeover_share=4
+    )
+
+
+def upkeep(view: MarketView, now: int, **more: Any) -> list[Kind]:
+    return [a.kind for a in decide.plan_upkeep({0: view}, now, POLICY, **more).actions]
+
+
+def test_trd_4_a_mark_outside_its_width_is_synchronised() -> None:
+    """The width is 2.6 %."""
+    assert upkeep(tended(102), 0) == upkeep(tended(98), 0) == []
+    assert upkeep(tended(103), 0) == upkeep(tended(97), 0) == [Kind.SYNC]
+    dead = dataclasses.replace(tended(103), is_fresh=False)
+    assert upkeep(dead, 0) == []
+
+
+def test_led_7_funding_is_accrued_when_it_is_worth_it() -> None:
+    """Half of a premium of 0.2 % on 100,000 quote leaves in six hours: 100 quote."""
+    view = tended(premium=2 * 10**7)
+    assert view.funding_due(21_600) // WAD in (99, 100)
+    assert upkeep(view, 18_000) == []
+    assert upkeep(view, 21_720) == [Kind.ACCRUE]
+    assert upkeep(view, 60, urgent=True) == [Kind.ACCRUE]
+    assert upkeep(view, 59, urgent=True) == []
+
+
+def test_led_8_a_frozen_market_is_thawed_after_its_day() -> None:
+    assert upkeep(tended(frozen_until=1_000), 999) == []
+    assert upkeep(tended(frozen_until=1_000), 1_000) == [Kind.THAW]
+
+
+def test_liq_6_the_window_bounds_a_slice() -> None:
+    """A quarter of an open interest of 1,000 in ten minutes."""
+    assert tended(window_taken=200 * WAD, window_start=500).window_room(1_099) == 50 * WAD
+    assert tended(window_taken=200 * WAD, window_start=500).window_room(1_100) == 250 * WAD
+    assert dataclasses.replace(tended(), takeover_share=0).window_room(0) is None
+    used = world(keeper=RICH_KEEPER)
+    view = tended(window_taken=250 * WAD, window_start=0)
+    found = plan(SICK, dataclasses.replace(used, markets={0: view}))
+    assert not found.actions
+    assert "window of takeovers in market 0 is used up" in found.left[0].reason
+
+
+def test_mrg_4_observed_hourly_where_sigma_follows_and_daily_elsewhere() -> None:
+    views = {m: dataclasses.replace(MARKET, market=m) for m in range(2)}
+
+    def due(now: int) -> list[int]:
+        seen = {0: (0, True), 1: (0, False)}
+        return [a.market for a in decide.plan_observations(views, seen, now, POLICY).actions]
+
+    assert (due(3_599), due(3_600), due(86_400)) == ([], [0], [0, 1])
 
 
 def test_chores() -> None:
