@@ -25,6 +25,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "margin": ("plimsoll.margin.cli:main", "Take an account's margin apart; what would move it."),
     "orders": ("plimsoll.orders.cli:main", "Serve, add, list and prune signed orders."),
     "replay": ("plimsoll.replay.command:command", "Check a trace against the reference model."),
+    "settle": ("plimsoll.settlement.cli:main", "Settle all accounts, losers first; a statement."),
 }
 
 
