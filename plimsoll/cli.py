@@ -22,8 +22,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "Schedule, list, execute and cancel owner's calls in the timelock.",
     ),
     "keeper": ("plimsoll.keeper.cli:main", "Liquidate, resolve and settle, once or every block."),
+    "margin": ("plimsoll.margin.cli:main", "Take an account's margin apart; what would move it."),
     "orders": ("plimsoll.orders.cli:main", "Serve, add, list and prune signed orders."),
     "replay": ("plimsoll.replay.command:command", "Check a trace against the reference model."),
+    "settle": ("plimsoll.settlement.cli:main", "Settle all accounts, losers first; a statement."),
 }
 
 
