@@ -103,6 +103,10 @@ def test_trade_and_liquidate(
     health = plimsoll.health(mine)
     assert 0 < health.equity < health.maintenance
     worker = account_id(trader)
+    receipt = plimsoll.call_margin(mine, sender=trader)
+    assert receipt.event("MarginCalled").account == mine
+    backend.advance(300)
+    plimsoll.set_price("BTC", 37_100)
     plimsoll.takeover(mine, "BTC", WAD // 20, worker, sender=trader)
     bid = plimsoll.sign(maker, Order(theirs, 0, WAD, 37_100 * WAD, DEADLINE, 2))
     receipt = plimsoll.takeover_by_order(bid, mine, WAD // 20, worker, sender=trader)
@@ -113,6 +117,8 @@ def test_trade_and_liquidate(
     assert receipt.event("Resolved").account == mine
     assert plimsoll.position(mine, "BTC").size == 0
     plimsoll.touch(theirs)
+    backend.advance(150_000)  # the claim matures
+    plimsoll.set_price("BTC", 34_000)
     plimsoll.settle(theirs)
     assert plimsoll.wallet(theirs)[0] > 10**5 * WAD
     assert [a.account for a in plimsoll.accounts([mine, theirs, worker], page=2)] == [
