@@ -15,6 +15,10 @@ from plimsoll import __version__
 #: Command name -> ("module:object", one line for the help page). The object is a click command or
 #: group.
 COMMANDS: dict[str, tuple[str, str]] = {
+    "announce": (
+        "plimsoll.notices.cli:announce_command",
+        "Announce a change of a risk parameter; whom it would put into a margin call.",
+    ),
     "demo": ("plimsoll.demo.command:command", "Deploy, trade, crash and settle on real prices."),
     "gas": ("plimsoll.gas.cli:main", "Measure gas and code sizes; compare with docs/gas.md."),
     "governance": (
@@ -23,6 +27,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     ),
     "keeper": ("plimsoll.keeper.cli:main", "Liquidate, resolve and settle, once or every block."),
     "margin": ("plimsoll.margin.cli:main", "Take an account's margin apart; what would move it."),
+    "notices": (
+        "plimsoll.notices.cli:notices_command",
+        "List announced changes; whom they will put into a margin call.",
+    ),
     "orders": ("plimsoll.orders.cli:main", "Serve, add, list and prune signed orders."),
     "replay": ("plimsoll.replay.command:command", "Check a trace against the reference model."),
     "settle": ("plimsoll.settlement.cli:main", "Settle all accounts, losers first; a statement."),

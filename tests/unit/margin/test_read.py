@@ -10,7 +10,7 @@ from plimsoll.margin.read import steady
 from plimsoll.protocol import BackendError, Plimsoll
 from plimsoll.reference.margin import IDENTITY, pack_rows
 from plimsoll.reference.risk import CORRELATIONS
-from tests.utils.deployed import DAY, STEWARD, WAD, Deployed
+from tests.utils.deployed import DAY, STEWARD, WAD, Deployed, build
 
 SIGMA, F, G, LAMBDA, DEPTH, C, PENALTY_CAP, SHARE, Z, KAPPA = range(10)
 
@@ -116,6 +116,29 @@ def test_observed_volatility(world: Deployed) -> None:
     world.wait(DAY + 1_800)
     same_as_contract(world.plimsoll, read_portfolio(world.plimsoll, account))
     assert read_risks(world.plimsoll).risks[0].sigma == 2 * 10**10
+
+
+def test_mrg_1_diverged_legs() -> None:
+    """Of two prices each leg is valued at the one that is better for the account, as the engine
+    does: the long at the higher one, the short at the lower one."""
+    world = build(governed=False)
+    p = world.plimsoll
+    world.open("trader", 100_000)
+    world.open("maker", 10**7)
+    world.trade("trader", "maker", "BTC", 5)
+    world.trade("maker", "trader", "ETH", 40)
+    for market, price in (("BTC", 40_000), ("ETH", 2_500)):
+        other = p.backend.deploy(p.backend.artifact("MockAggregator"), 8, price * 10**8)
+        proxy = p.backend.deploy(p.backend.artifact("FeedProxy"), other.address)
+        p.oracle.set_reference(p.number(market), proxy.address, DAY, 10**7)
+    for btc, eth in ((39_000, 2_400), (41_000, 2_600)):
+        world.price("BTC", btc)
+        world.price("ETH", eth)
+        found = read_portfolio(p, trader(world))
+        assert [leg.status for leg in found.legs] == [2, 2]
+        assert found.legs[0].price == max(btc, 40_000) * WAD
+        assert found.legs[1].price == min(eth, 2_500) * WAD
+        same_as_contract(p, found)
 
 
 def test_steady() -> None:
