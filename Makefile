@@ -24,7 +24,7 @@ SOURCES = $(shell find contracts -name '*.vy' -o -name '*.vyi')
 ROOTS = $(wildcard contracts/*.vy contracts/testing/*.vy)
 ALONE = $(ROOTS) $(shell grep -L '^uses: ' $(wildcard contracts/modules/*.vy) /dev/null)
 # mamushi 0.1.2 cannot read an `initializes` over several lines, not even as it writes it itself
-UNREADABLE = contracts/MarginEngine.vy contracts/MarginEngineExt.vy contracts/MarginEngineSettlement.vy contracts/MarginEngineLiquidation.vy contracts/RiskModel.vy
+UNREADABLE = contracts/MarginEngine.vy contracts/MarginEngineExt.vy contracts/MarginEngineSettlement.vy contracts/MarginEngineLiquidation.vy contracts/MarginEngineAdmin.vy contracts/RiskModel.vy
 
 .PHONY: help setup demo demo-anvil test test-slow lint lint-contracts format gas gas-update lock suite clean
 

@@ -33,7 +33,9 @@ initializes: settlement[ledger := ledger, margin_calls := margin_calls, valuatio
 initializes: custody[ledger := ledger, ownable := ownable, valuation := valuation]
 initializes: freezes[ledger := ledger]
 initializes: delisting[freezes := freezes, ledger := ledger, valuation := valuation]
-initializes: listing[custody := custody, ledger := ledger, synchronisation := synchronisation, valuation := valuation]
+initializes: listing[
+    custody := custody, ledger := ledger, synchronisation := synchronisation, valuation := valuation
+]
 
 # renounce_ownership is left out: an engine without an owner could not list or wind down a market
 exports: (ownable.owner, ownable.transfer_ownership)

@@ -30,12 +30,11 @@ def _leave(account: uint256, market: uint256) -> int256:
     """
     snap: uint256 = ledger.positions[account][market * 2]
     basis: int256 = (convert(convert(snap, bytes32), int256) << 152) >> 152
-    at: uint256 = market * 5 + (1 if basis > 0 else 2)
+    long_or_short: uint256 = 1 if basis > 0 else 2
+    at: uint256 = market * 5 + long_or_short
     side: uint256 = ledger.freezes[at]
     # rounds down
-    size: uint256 = (
-        convert(abs(basis), uint256) * (side >> 104) // ((snap >> 104) & MASK_60)
-    )
+    size: uint256 = (convert(abs(basis), uint256) * (side >> 104) // ((snap >> 104) & MASK_60))
     ledger.freezes[at] = side - min(size, side & MASK_104)
     ledger._store_leg(
         ledger._load_book(market, 0),
@@ -53,12 +52,13 @@ def _charge(market: uint256, hits_long: bool, missing: uint256) -> uint256:
     @notice Charge `missing` to those of one side of a frozen book who are still in it, through its closing K.
     @return The part that was above the bound, or all where nobody is left.
     """
-    side: uint256 = ledger.freezes[market * 5 + (1 if hits_long else 2)]
+    long_or_short: uint256 = 1 if hits_long else 2
+    side: uint256 = ledger.freezes[market * 5 + long_or_short]
     left: uint256 = side & MASK_104
     if left == 0:
         return missing
     scale: uint256 = WAD * (side >> 104)
-    at: uint256 = market * 5 + (3 if hits_long else 4)
+    at: uint256 = market * 5 + 2 + long_or_short
     room: uint256 = ledger.freezes[at]
     excess: uint256 = 0
     # rounds up: against those who are charged
@@ -110,8 +110,8 @@ def _thaw(market: uint256):
 @internal
 def _set_frozen(market: uint256, frozen: bool):
     config: uint256 = ledger.books[market * 4 + 3]
-    flag: uint256 = ledger.FROZEN_FLAG << 248
-    config = config | flag if frozen else config & ~flag
+    bit: uint256 = ledger.FROZEN_FLAG << 248
+    config = config | bit if frozen else config & ~bit
     ledger.books[market * 4 + 3] = config
     log IMarginEngine.MarketUpdated(market=market, config=config)
 

@@ -135,7 +135,9 @@ def _slice(s: Subject, taken: uint256, b: ledger.Book) -> (uint256, uint256):
          health rises with every slice that lowers the margin.
     """
     after: int256 = (
-        s.leg.size - convert(taken, int256) if s.leg.size > 0 else s.leg.size + convert(taken, int256)
+        s.leg.size - convert(taken, int256)
+        if s.leg.size > 0
+        else s.leg.size + convert(taken, int256)
     )
     maintenance: uint256 = 0
     ignored: uint256 = 0
@@ -307,9 +309,7 @@ def _seize(
     cash_worker: uint256 = min(to_worker, free)
     cash_fund: uint256 = min(to_fund, free - cash_worker)
     leg.size += change
-    ledger._store_leg(
-        b, account, leg, ledger._with_cash(s.wallet, cash - cash_worker - cash_fund)
-    )
+    ledger._store_leg(b, account, leg, ledger._with_cash(s.wallet, cash - cash_worker - cash_fund))
     if to_worker != cash_worker:
         to_worker = cash_worker + claims._assign(
             account, target, to_worker - cash_worker, quotes, 0
