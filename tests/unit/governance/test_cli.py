@@ -88,6 +88,7 @@ def test_structs_names_and_underscores(governor: Governor, run: Run) -> None:
         "maker_fee": 200,
         "taker_fee": 500,
         "reduce_only": True,
+        "takeover_share": 4,
     }
     text = json.dumps(config)
     done = run("schedule", "engine", "set_market", "0", text, "--account", PROPOSER, "--json")
