@@ -150,6 +150,10 @@ def long_of(plimsoll: Plimsoll, maker: Any, keeper: Any) -> int:
     """The keeper's account, with a position in BTC."""
     account = account_id(keeper)
     if plimsoll.engine.position(account, 0).size == 0:
+        # after a large move risk grows two blocks after the market is synchronised
+        plimsoll.sync("BTC", sender=keeper)
+        for _ in range(2):
+            plimsoll.backend.advance(1)
         signed = quote(plimsoll, maker, -WAD // 10, plimsoll.price("BTC")[0] // WAD)
         plimsoll.fill(signed, account, WAD // 10, sender=keeper)
     return account
@@ -198,6 +202,10 @@ def test_trade_liquidate_resolve(plimsoll: Plimsoll, maker: Any, trader: Any, ke
     assert health.equity == 5_000 * WAD - 20 * WAD
     assert (health.gross, health.blind) == (40_000 * WAD, 0)
 
+    plimsoll.set_price("BTC", 37_100)
+    called = plimsoll.call_margin(mine, sender=keeper)
+    assert called.event("MarginCalled").account == mine
+    plimsoll.backend.advance(300)
     plimsoll.set_price("BTC", 37_100)
     with pytest.raises(Refused, match="liquidation: slice too large"):
         plimsoll.takeover(mine, "BTC", WAD // 2, worker, sender=keeper)

@@ -234,6 +234,20 @@ def _sequencer(cast: Cast) -> tuple[Any, ...]:
     return (feed, 1_800)
 
 
+def _ending(cast: Cast) -> int:
+    """A market whose end is announced."""
+    world = cast.world
+    world.engine.announce_delisting(0, world.chain.timestamp + DAY, sender=world.owner)
+    return 0
+
+
+def _ended(cast: Cast) -> int:
+    """A market whose time has come; its feed has been silent since."""
+    market = _ending(cast)
+    cast.world.chain.set_time(cast.world.chain.timestamp + DAY)
+    return market
+
+
 def _call(cast: Cast) -> tuple[Any, ...]:
     return (cast.world.engine, 0, b"", bytes(32), bytes(32))
 
@@ -271,6 +285,12 @@ REFUSALS: dict[tuple[str, str], tuple[Callable[[Cast], tuple[Any, ...]], str]] =
         lambda _: (0, 1, True),
         "listing: not owner nor guardian",
     ),
+    ("MarginEngineAdmin", "announce_delisting"): (
+        lambda c: (0, c.world.chain.timestamp + DAY),
+        NOT_OWNER,
+    ),
+    ("MarginEngineAdmin", "cancel_delisting"): (lambda c: (_ending(c),), NOT_OWNER),
+    ("MarginEngineAdmin", "delist_at"): (lambda c: (_ended(c), wad(100)), NOT_OWNER),
     ("MarginEngineAdmin", "transfer_ownership"): (lambda c: (c.key("heir"),), NOT_OWNER),
     ("RiskModel", "set_steward"): (lambda c: (c.key(STRANGER),), NOT_OWNER),
     ("RiskModel", "set_guardian"): (lambda c: (c.key(STRANGER),), NOT_OWNER),

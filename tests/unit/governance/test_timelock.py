@@ -168,18 +168,17 @@ def test_operation_errors(
 
 
 def test_payload_above_what_the_timelock_takes(governor: Governor) -> None:
-    """A whole matrix is 8,196 bytes of calldata."""
-    matrix = [[10_000 * (m == n) for n in range(16)] for m in range(16)]
-    method = governor.plimsoll.risk.set_correlations
-    payload = method.encode(matrix)
+    """An operation that schedules one of the largest: 1,024 bytes with six words around them."""
+    arguments = (governor.timelock.address, 0, bytes(1_024), bytes(32), bytes(32), DAY)
+    payload = governor.plimsoll.timelock.schedule.encode(*arguments)
     assert len(payload) > 1_024
     with pytest.raises(
         GovernanceError, match=f"{len(payload)} bytes of calldata, and the timelock"
     ):
-        governor.operation("risk", "set_correlations", (matrix,))
+        governor.operation("timelock", "schedule", arguments)
     with pytest.raises(Refused):
         governor.timelock.schedule(
-            governor.plimsoll.risk.address, 0, payload, bytes(32), bytes(32), DAY, sender=PROPOSER
+            governor.timelock.address, 0, payload, bytes(32), bytes(32), DAY, sender=PROPOSER
         )
 
 

@@ -46,7 +46,7 @@ def test_led_1_a_price_move_writes_nothing(world: World) -> None:
     assert world.engine.position(short.id, 0).k_snap == -(10**18) * wad(100)
     before, cash = world.fingerprint(), (world.cash(long), world.cash(short))
     for price, profit in (("105.5", wad(55)), ("99.99", wad("-0.1"))):
-        world.price(0, price)
+        world.price(0, price, sync=False)
         assert world.fingerprint() == before
         assert world.equity(long) - cash[0] == profit == cash[1] - world.equity(short)
 

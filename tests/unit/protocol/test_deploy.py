@@ -307,7 +307,7 @@ def test_interrupted_between_transfers_continues(
     assert cut_at not in Record.load(path).steps
     again = Deployment(backend, make_plan(), path)
     again.run()
-    assert again.sent == {"transfer risk": 3, "transfer extension": 1, "transfer engine": 0}[cut_at]
+    assert again.sent == {"transfer risk": 5, "transfer extension": 1, "transfer engine": 0}[cut_at]
 
 
 def test_no_owners_call_after_the_handover(backend: EvmBackend, make_plan: Any, path: Path) -> None:
