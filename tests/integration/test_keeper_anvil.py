@@ -133,6 +133,12 @@ def test_once_then_watch(plimsoll: Plimsoll, node: str, record: Path, tmp_path: 
     with Board(tmp_path / "orders", plimsoll.domain) as board:
         # below maintenance margin: closed against an order from the board
         plimsoll.set_price(BTC, 37_600)
+        code, told = once(node, record, "--cursor", cursor, "--orders", board.url)
+        assert (code, told["unhealthy"], told["order_liquidations"]) == (0, 1, 0), told
+        assert plimsoll.engine.wallet(account).deadline > 0
+        # called, and the cure window is over
+        plimsoll.backend.advance(300)
+        plimsoll.set_price(BTC, 37_600)
         board.post(order(plimsoll, 8, WAD, 37_590, 2).to_json().encode(), False)
         code, told = once(node, record, "--cursor", cursor, "--orders", board.url)
         assert (code, told["unhealthy"], told["order_liquidations"]) == (0, 1, 1), told

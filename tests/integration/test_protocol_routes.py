@@ -207,7 +207,7 @@ def test_trade_liquidate_resolve(plimsoll: Plimsoll, maker: Any, trader: Any, ke
     assert called.event("MarginCalled").account == mine
     plimsoll.backend.advance(300)
     plimsoll.set_price("BTC", 37_100)
-    with pytest.raises(Refused, match="liquidation: slice too large"):
+    with pytest.raises(Refused, match="liquidation: window is used up"):
         plimsoll.takeover(mine, "BTC", WAD // 2, worker, sender=keeper)
     taken = plimsoll.takeover(mine, "BTC", WAD // 20, worker, sender=keeper)
     assert taken.event("TakenOver").size == -WAD // 20
