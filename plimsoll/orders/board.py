@@ -229,8 +229,6 @@ class Board:
             verdict = check(signed, self.domain, self.clock() if self.clock else None)
         except UnicodeDecodeError:
             raise Reply(HTTPStatus.BAD_REQUEST, "the body is no UTF-8 text") from None
-        except RecursionError:
-            raise Reply(HTTPStatus.BAD_REQUEST, "the body is nested too deeply") from None
         except OrderError as error:
             raise Reply(HTTPStatus.BAD_REQUEST, str(error)) from None
         if verdict is Verdict.UNVERIFIED and not unverified:

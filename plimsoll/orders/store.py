@@ -148,8 +148,6 @@ class OrderStore:
             return SignedOrder.from_json(path.read_text(encoding="utf-8"))
         except UnicodeDecodeError:
             raise OrderError("is no text") from None
-        except RecursionError:
-            raise OrderError("is nested too deeply") from None
         except OSError as error:
             raise OrderError(f"cannot be read: {error.strerror}") from None
 

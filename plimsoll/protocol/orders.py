@@ -35,6 +35,9 @@ ORDER_TYPE = (
 _DOMAIN_TYPE = "EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"
 _NAME, _VERSION = "Plimsoll", "1"
 _ORDER_TYPE_HASH = keccak(text=ORDER_TYPE)
+
+#: a signed order is an object in an object; a few more, so that a wrong field can be named
+_MAX_BRACKETS = 8
 #: field -> bits and sign of its integer
 _INTEGERS = {
     "account": (256, False),
@@ -254,6 +257,9 @@ class SignedOrder:
     @classmethod
     def from_json(cls, text: str) -> SignedOrder:
         """Return the order in a JSON text. Raises OrderError."""
+        # the parser's own bound on depth moves with the interpreter's recursion limit
+        if text.count("[") + text.count("{") > _MAX_BRACKETS:
+            raise OrderError("is nested too deeply")
         try:
             data = json.loads(text)
         except ValueError as error:
