@@ -157,6 +157,16 @@ def set_fund(fund: address):
 
 
 @external
+def set_vault(vault: address):
+    """
+    @notice Name the contract that holds other collateral, once (LIQ-7). For the owner.
+    @param vault The vault, built for this engine.
+    """
+    ownable._check_owner()
+    listing._set_vault(vault)
+
+
+@external
 def set_guardian(guardian: address):
     """
     @notice Name who may restrict markets at once. For the owner.
@@ -315,9 +325,15 @@ def guardian() -> address:
 
 @external
 @view
-def addresses() -> (address, address, address, address):
+def addresses() -> (address, address, address, address, address):
     """
     @notice The contracts this engine works with.
-    @return Token, oracle, risk model, fund.
+    @return Token, oracle, risk model, fund, vault.
     """
-    return custody.TOKEN.address, valuation.ORACLE.address, valuation.RISK.address, ledger.fund
+    return (
+        custody.TOKEN.address,
+        valuation.ORACLE.address,
+        valuation.RISK.address,
+        ledger.fund,
+        ledger.vault,
+    )

@@ -14,6 +14,7 @@ from snekmate.utils import eip712_domain_separator
 
 from .interfaces import IMarginEngine
 from .modules import accounts
+from .modules import arrears
 from .modules import claims
 from .modules import freezes
 from .modules import funding
@@ -38,6 +39,7 @@ initializes: funding[ledger := ledger, valuation := valuation]
 initializes: margin_calls[ledger := ledger, valuation := valuation]
 initializes: synchronisation[ledger := ledger, valuation := valuation]
 initializes: settlement[ledger := ledger, margin_calls := margin_calls, valuation := valuation]
+initializes: arrears[claims := claims, ledger := ledger, margin_calls := margin_calls, settlement := settlement]
 initializes: locks[claims := claims, ledger := ledger, settlement := settlement, valuation := valuation]
 
 FUND: constant(uint256) = 1
@@ -87,13 +89,40 @@ def settle(account: uint256):
             (LED-3, LED-4).
     @param account The account; anyone may, for anyone.
     """
-    held: uint256 = 0
-    changed: uint256 = 0
-    ignored: ledger.Leg = empty(ledger.Leg)
-    quotes: uint256[16] = settlement._account_quotes(account)
-    held, changed, ignored = settlement._settle(account, quotes, settlement.NO_MARKET)
-    settlement._log(account, held, changed)
-    margin_calls._clear_if_cured(account, quotes)
+    arrears._settle(account)
+
+
+@external
+def note_arrears(account: uint256):
+    """
+    @notice Note that an account has arrears which its cash does not pay; an hour later its collateral may be sold for them,
+            whatever its health (LIQ-7).
+    @param account The account; anyone may do it.
+    """
+    arrears._note(account)
+
+
+@external
+def clear_arrears(account: uint256):
+    """
+    @notice Let the markets' shortfalls take over arrears noted a day ago, against claims of the account that go to the
+            fund (LIQ-7).
+    @param account The account; anyone may do it.
+    """
+    arrears._clear(account)
+
+
+@external
+def mark_collateral(account: uint256, has: bool):
+    """
+    @notice Record whether an account has collateral. For the vault.
+    @param account The account.
+    @param has Whether it has any.
+    """
+    if msg.sender != ledger.vault:
+        refusal._because(refusal.COLLATERAL_NOT_THE_VAULT)
+    wallet: uint256 = ledger.wallets[account] & ~ledger.PLEDGED
+    ledger._set_wallet(account, wallet | ledger.PLEDGED if has else wallet)
 
 
 @external
@@ -217,6 +246,8 @@ def wallet(account: uint256) -> IMarginEngine.WalletState:
             deadline=0,
             locked=False,
             debt=0,
+            pledged=False,
+            since=0,
         )
     word: uint256 = ledger.wallets[account]
     # the fund's word has other bits above
@@ -232,6 +263,8 @@ def wallet(account: uint256) -> IMarginEngine.WalletState:
         deadline=(rest >> 208) & (2**32 - 1),
         locked=rest & ledger.LOCKED != 0,
         debt=debt,
+        pledged=rest & ledger.PLEDGED != 0,
+        since=ledger.since[account] if rest & ledger.OVERDUE != 0 else 0,
     )
 
 

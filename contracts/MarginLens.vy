@@ -96,7 +96,8 @@ def __init__(engine_: address):
     oracle: address = empty(address)
     risk: address = empty(address)
     fund: address = empty(address)
-    token, oracle, risk, fund = staticcall ENGINE.addresses()
+    vault: address = empty(address)
+    token, oracle, risk, fund, vault = staticcall ENGINE.addresses()
     TOKEN = token
     ORACLE = IPriceOracle(oracle)
     RISK = IRiskModel(risk)

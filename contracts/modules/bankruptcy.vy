@@ -84,6 +84,10 @@ def _resolve(account: uint256, market: uint256, keeper: uint256):
         - convert(others.losses, int256)
         + leg.pnl
     )
+    worth: uint256 = 0
+    ignored: uint256 = 0
+    worth, ignored = valuation._collateral(account, wallet)
+    equity += convert(worth, int256)
     size: int256 = leg.size
     loss: Loss = empty(Loss)
     house: uint256 = 0
@@ -95,6 +99,9 @@ def _resolve(account: uint256, market: uint256, keeper: uint256):
     else:
         if leg.pnl >= 0 and size == 0:
             refusal._because(refusal.RESOLVE_NOTHING_TO_DO)
+        # sold, or the fund's by now (LIQ-7)
+        if wallet & ledger.PLEDGED != 0:
+            refusal._because(refusal.RESOLVE_COLLATERAL_FIRST)
         allowance: uint256 = settlement._allowance(market)
         left: uint256 = min(ledger.wallets[FUND] & MASK_104, allowance)
         shortfall: uint256 = ledger.shortfalls[market]
@@ -145,8 +152,8 @@ def _resolve(account: uint256, market: uint256, keeper: uint256):
         )
         if size != 0:
             # rounds down; what is closed has to be worth the reward, or accounts would be made for it
-            worth: uint256 = convert(abs(size), uint256) * price // (WAD * REWARD_SHARE)
-            loss.reward = rewards._due(wallet, min(left, worth))
+            most: uint256 = convert(abs(size), uint256) * price // (WAD * REWARD_SHARE)
+            loss.reward = rewards._due(wallet, min(left, most))
         if loss.reward != 0:
             wallet = rewards._stamp(wallet)
             ledger._credit(keeper, loss.reward)

@@ -46,7 +46,8 @@ def _deposit(account: uint256, amount: uint256):
     @notice Take `amount` token units from the caller for an account with an owner; the fund's from its contract only.
     """
     if account >> 96 == 0:
-        if account != FUND or msg.sender != ledger.fund:
+        # the vault brings what the fund's collateral was sold for
+        if account != FUND or (msg.sender != ledger.fund and msg.sender != ledger.vault):
             refusal._because(refusal.CUSTODY_NO_SUCH_ACCOUNT)
     if amount == 0:
         refusal._because(refusal.CUSTODY_AMOUNT_IS_ZERO)
@@ -103,8 +104,14 @@ def _withdraw(account: uint256, amount: uint256, receiver: address):
             maintenance: uint256 = 0
             initial: uint256 = 0
             maintenance, initial = valuation._margin(legs, 0, 0, WAD)
-            if cash < wad + legs.losses + initial:
-                refusal._because(refusal.CUSTODY_BELOW_INITIAL_MARGIN)
+            needed: uint256 = wad + legs.losses + initial
+            if cash < needed:
+                # margin may stand on collateral, losses stand on cash (LIQ-7)
+                worth: uint256 = 0
+                counted: uint256 = 0
+                worth, counted = valuation._collateral(account, wallet)
+                if cash < wad + legs.losses or cash + counted < needed:
+                    refusal._because(refusal.CUSTODY_BELOW_INITIAL_MARGIN)
             if live != 0:
                 # well above the maintenance margin: a margin call ends here (LIQ-1)
                 wallet &= ~ledger.DEADLINE

@@ -39,9 +39,12 @@ FROZEN_FLAG: constant(uint256) = 8
 # wallet bits
 DEADLINE: constant(uint256) = (2**32 - 1) << 208
 LOCKED: constant(uint256) = 1 << 240
+# it has collateral in the vault; it has noted arrears (LIQ-7)
+PLEDGED: constant(uint256) = 1 << 241
+OVERDUE: constant(uint256) = 1 << 242
 
 # account id => cash 104 | held markets 16 << 104 | last reward's time 32 << 120 | smallest valid salt 56 << 152
-#   | margin call's deadline 32 << 208 | locked 1 << 240.
+#   | margin call's deadline 32 << 208 | locked 1 << 240 | pledged 1 << 241 | overdue 1 << 242.
 # The fund's word instead: cash 104 | held 16 << 104 | the treasury's cash 104 << 152 (one word, one write a fee).
 wallets: HashMap[uint256, uint256]
 # account id => two words a market:
@@ -70,6 +73,10 @@ reward_rule: uint256
 fund: address
 # who may stop new risk at once; zero: nobody
 guardian: address
+# the contract that holds other collateral; zero: there is none (LIQ-7)
+vault: address
+# second at which an overdue account's arrears were noted
+since: HashMap[uint256, uint256]
 # what others paid for a locked account, quote WAD
 debts: HashMap[uint256, uint256]
 # takeovers of called accounts in the running window: size 104 | start 40 << 104 | share of the open interest 8 << 144 (16ths)

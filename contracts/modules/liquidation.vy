@@ -101,12 +101,14 @@ def _subject(account: uint256, size: uint256, b: ledger.Book, quotes: uint256[16
         refusal._because(refusal.LIQUIDATION_SIZE_IS_ZERO)
     if size > convert(abs(s.leg.size), uint256):
         refusal._because(refusal.LIQUIDATION_ABOVE_POSITION)
+    worth: uint256 = 0
+    ignored: uint256 = 0
+    worth, ignored = valuation._collateral(account, s.wallet)
     equity: int256 = (
-        convert((s.wallet & MASK_104) + s.others.gains, int256)
+        convert((s.wallet & MASK_104) + s.others.gains + worth, int256)
         - convert(s.others.losses, int256)
         + judged
     )
-    ignored: uint256 = 0
     notional: int256 = ledger._notional(s.leg.size, s.price)
     s.maintenance, ignored = valuation._margin(s.others, b.market, notional, WAD)
     if equity >= convert(s.maintenance, int256):

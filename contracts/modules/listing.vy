@@ -9,6 +9,7 @@
         beside the owner's configuration, so that neither overwrites the other's: sizes of dust (LED-8) and the
         liquidator's maximum follow the owner's caps, whatever the guardian does.
 """
+from ..interfaces import ICollateralVault
 from ..interfaces import IMarginEngine
 from ..interfaces import IPriceOracle
 from ..interfaces import IRiskModel
@@ -230,6 +231,16 @@ def _restrict(market: uint256, halvings: uint256, reduce_only: bool, may_loosen:
 def _set_guardian(guardian: address):
     ledger.guardian = guardian
     log IMarginEngine.GuardianUpdated(guardian=guardian)
+
+
+@internal
+def _set_vault(vault: address):
+    if ledger.vault != empty(address):
+        refusal._because(refusal.LISTING_VAULT_IS_SET)
+    if not vault.is_contract or staticcall ICollateralVault(vault).engine() != self:
+        refusal._because(refusal.LISTING_NOT_THIS_ENGINES_VAULT)
+    ledger.vault = vault
+    log IMarginEngine.VaultUpdated(vault=vault)
 
 
 @internal

@@ -35,8 +35,10 @@ def _standing(account: uint256, quotes: uint256[16]) -> (int256, uint256):
     maintenance: uint256 = 0
     ignored: uint256 = 0
     maintenance, ignored = valuation._margin(legs, 0, 0, WAD)
+    worth: uint256 = 0
+    worth, ignored = valuation._collateral(account, wallet)
     return (
-        convert((wallet & MASK_104) + legs.gains, int256) - convert(legs.losses, int256),
+        convert((wallet & MASK_104) + legs.gains + worth, int256) - convert(legs.losses, int256),
         maintenance,
     )
 

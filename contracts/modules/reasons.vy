@@ -14,6 +14,16 @@ def _text(code: uint256) -> String[32]:
     """
     @notice The text of a reason; empty for a number that is none.
     """
+    if code == refusal.ARREARS_ALREADY_NOTED:
+        return "arrears: already noted"
+    if code == refusal.ARREARS_NONE:
+        return "arrears: there are none"
+    if code == refusal.ARREARS_NOT_FOR_A_DAY:
+        return "arrears: not noted for a day"
+    if code == refusal.ARREARS_NO_CLAIMS:
+        return "arrears: no claims"
+    if code == refusal.COLLATERAL_NOT_THE_VAULT:
+        return "collateral: not the vault"
     if code == refusal.COVER_NOTHING_TO_PAY:
         return "cover: nothing to pay"
     if code == refusal.CUSTODY_A_LEG_IS_NOT_FRESH:
@@ -144,6 +154,10 @@ def _text(code: uint256) -> String[32]:
         return "listing: token refuses"
     if code == refusal.LISTING_TOKEN_TAKES_A_FEE:
         return "listing: token takes a fee"
+    if code == refusal.LISTING_VAULT_IS_SET:
+        return "listing: vault is set"
+    if code == refusal.LISTING_NOT_THIS_ENGINES_VAULT:
+        return "listing: not this engine's vault"
     if code == refusal.MARGIN_CALL_ALREADY_CALLED:
         return "margin call: already called"
     if code == refusal.ORDERS_CANCELLED:
@@ -174,6 +188,8 @@ def _text(code: uint256) -> String[32]:
         return "resolve: keeper unfit"
     if code == refusal.RESOLVE_NOTHING_TO_DO:
         return "resolve: nothing to do"
+    if code == refusal.RESOLVE_COLLATERAL_FIRST:
+        return "resolve: collateral first"
     if code == refusal.THAW_MARKET_IS_NOT_FROZEN:
         return "thaw: market is not frozen"
     if code == refusal.THAW_TOO_EARLY:

@@ -160,24 +160,29 @@ def _trade(b: ledger.Book, side: Side, quotes: uint256[16]) -> Done:
     maintenance, initial = valuation._margin(others, b.market, notional, crowding)
     cured: bool = True
     if left < losses + initial:
-        if not reduces or side.liquidator:
-            refusal._because(refusal.TRADING_BELOW_INITIAL_MARGIN)
-        gains: uint256 = others.gains + self._positive(pnl_after)
-        equity: int256 = convert(left + gains, int256) - convert(losses, int256)
-        if equity < 0:
-            refusal._because(refusal.TRADING_EQUITY_BELOW_ZERO)
-        equity_before: int256 = (
-            convert(cash + others.gains, int256) - convert(others.losses, int256) + pnl
-        )
-        maintenance_before: uint256 = 0
-        maintenance_before, initial = valuation._margin(
-            others, b.market, ledger._notional(size, b.price), WAD
-        )
-        if equity * convert(maintenance_before, int256) < equity_before * convert(
-            maintenance, int256
-        ):
-            refusal._because(refusal.TRADING_HEALTH_FALLS)
-        cured = equity >= convert(maintenance, int256)
+        # what collateral adds is asked for only where cash does not do (LIQ-7)
+        worth: uint256 = 0
+        counted: uint256 = 0
+        worth, counted = valuation._collateral(side.account, wallet)
+        if left + counted < losses + initial:
+            if not reduces or side.liquidator:
+                refusal._because(refusal.TRADING_BELOW_INITIAL_MARGIN)
+            gains: uint256 = others.gains + self._positive(pnl_after) + worth
+            equity: int256 = convert(left + gains, int256) - convert(losses, int256)
+            if equity < 0:
+                refusal._because(refusal.TRADING_EQUITY_BELOW_ZERO)
+            equity_before: int256 = (
+                convert(cash + others.gains + worth, int256) - convert(others.losses, int256) + pnl
+            )
+            maintenance_before: uint256 = 0
+            maintenance_before, initial = valuation._margin(
+                others, b.market, ledger._notional(size, b.price), WAD
+            )
+            if equity * convert(maintenance_before, int256) < equity_before * convert(
+                maintenance, int256
+            ):
+                refusal._because(refusal.TRADING_HEALTH_FALLS)
+            cured = equity >= convert(maintenance, int256)
     if cured:
         # a margin call ends here (LIQ-1)
         wallet &= ~ledger.DEADLINE

@@ -6,6 +6,7 @@
 @notice What an account is worth and what margin it needs at the prices of now (MRG-1, ORC-2).
 @custom:security Reads only. A wrong value here opens a withdrawal or closes a liquidation.
 """
+from ..interfaces import ICollateralVault
 from ..interfaces import IMarginEngine
 from ..interfaces import IPriceOracle
 from ..interfaces import IRiskModel
@@ -154,6 +155,20 @@ def _margin(legs: Legs, market: uint256, notional: int256, crowding: uint256) ->
 
 @internal
 @view
+def _collateral(account: uint256, wallet: uint256) -> (uint256, uint256):
+    """
+    @notice What an account's collateral counts for (LIQ-7).
+    @param wallet The account's word.
+    @return In its maintenance and in its initial equity, quote WAD.
+    """
+    # the fund's word has other bits there
+    if wallet & ledger.PLEDGED == 0 or account >> 96 == 0:
+        return 0, 0
+    return staticcall ICollateralVault(ledger.vault).worth(account)
+
+
+@internal
+@view
 def _health(account: uint256) -> IMarginEngine.Health:
     """
     @notice An account as a whole.
@@ -166,14 +181,19 @@ def _health(account: uint256) -> IMarginEngine.Health:
     maintenance: uint256 = 0
     initial: uint256 = 0
     maintenance, initial = self._margin(legs, 0, 0, WAD)
+    worth: uint256 = 0
+    counted: uint256 = 0
+    worth, counted = self._collateral(account, wallet)
     conservative: int256 = convert(cash, int256) - convert(legs.losses, int256)
     return IMarginEngine.Health(
         cash=cash,
         held=held,
-        equity=conservative + convert(legs.gains, int256),
-        initial_equity=conservative,
+        equity=conservative + convert(legs.gains + worth, int256),
+        initial_equity=conservative + convert(counted, int256),
         maintenance=maintenance,
         initial=initial,
         gross=legs.gross,
         blind=legs.blind,
+        collateral=worth,
+        losses=legs.losses,
     )

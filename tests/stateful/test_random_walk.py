@@ -152,7 +152,6 @@ def test_led_5_walk_of_the_shanghai_build() -> None:
         (worlds.ten_markets, 6),
     ],
 )
-@pytest.mark.xfail(strict=False, reason="open: not yet run to the end under the new rules")
 def test_led_5_long_walks(world: Callable[[int], World], decimals: int, seed: int) -> None:
     """Five thousand steps each."""
     walk(Scenario(Twin(world(decimals))), seed=seed, steps=5_000)
