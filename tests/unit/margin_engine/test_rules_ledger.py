@@ -378,7 +378,7 @@ def test_led_8_dust_is_dropped_by_who_reduces(world: World) -> None:
 
 
 def test_led_9_everything_at_its_largest(world: World) -> None:
-    """oi_cap * 2**ceiling = 2**100 * 1e18: open all of it, crash to nothing, resolve: no overflow.
+    """oi_cap * 2**ceiling = 2**100 * 1e18, not a wei more: open all, crash, resolve: no overflow.
 
     2**22 units at 302,231 quote, 1.27e12 quote, in two positions below the maximum of 1e12.
     """
