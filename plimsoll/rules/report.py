@@ -87,6 +87,13 @@ def _test(rule: Rule) -> str:
         return str(error)
 
 
+def _roots(rule: Rule) -> list[str] | None:
+    try:
+        return roots_of(rule.patch) if rule.patch.is_file() else None
+    except RulesError:
+        return None
+
+
 def _row(rule: Rule) -> dict[str, Any]:
     built = rule.built
     return {
@@ -95,5 +102,5 @@ def _row(rule: Rule) -> dict[str, Any]:
         "function": rule.function or None,
         "test": _test(rule) or None,
         "patch": patch_name(rule) if rule.patch.is_file() else None,
-        "roots": roots_of(rule.patch) if rule.patch.is_file() else None,
+        "roots": _roots(rule),
     }

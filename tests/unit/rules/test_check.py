@@ -18,6 +18,7 @@ from plimsoll.rules.check import (
     read_report,
     run,
 )
+from plimsoll.rules.report import results_json
 from plimsoll.rules.table import Rule, RulesError, UnknownRuleError, read_rules, select
 
 AddRule = Callable[..., None]
@@ -29,12 +30,6 @@ def _cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PLIMSOLL_CACHE", str(tmp_path_factory.mktemp("cache")))
         yield
-
-
-def outcomes(project: Path) -> dict[str, tuple[Status, str]]:
-    """What the rules of a project come to."""
-    results = check(read_rules(project), project=project)
-    return {result.rule.id: (result.status, result.detail) for result in results}
 
 
 def test_check_default(project: Path, add_rule: AddRule) -> None:
@@ -67,7 +62,11 @@ def test_check_what_is_missing(project: Path, add_rule: AddRule) -> None:
     add_rule("LED-9", "test_value", ADD, function="_gone")
     with (project / "docs" / "SPEC.md").open("a") as page:
         page.write("| LIQ-7 | not built | - |\n")
-    found = outcomes(project)
+    add_rule("MRG-1", "test_value", ADD)
+    headless = project / "tests" / "rules" / "MRG-1.patch"
+    headless.write_text(headless.read_text().replace("Roots: Box", ""))
+    results = check(read_rules(project), project=project)
+    found = {result.rule.id: (result.status, result.detail) for result in results}
     wanted = {
         "LED-1": (Status.NO_PATCH, "write tests/rules/LED-1.patch, which disables _add of Box.vy"),
         "LED-2": (Status.BAD_TEST, "there is no test_nowhere"),
@@ -79,12 +78,16 @@ def test_check_what_is_missing(project: Path, add_rule: AddRule) -> None:
         "LED-8": (Status.BAD_PATCH, "Box (Box.vy) does not compile"),
         "LED-9": (Status.BAD_PATCH, "Box.vy has no function _gone"),
         "LIQ-7": (Status.NOT_BUILT, "the table names neither code nor test"),
+        "MRG-1": (Status.BAD_PATCH, "MRG-1.patch has no line `Roots:`"),
     }
     assert {rule: status for rule, (status, _) in found.items()} == {
         rule: status for rule, (status, _) in wanted.items()
     }
     for rule, (_, detail) in wanted.items():
         assert found[rule][1].startswith(detail)
+    assert [result.good for result in results] == [result.rule.id == "LIQ-7" for result in results]
+    # what cannot be read does not keep the rest from being printed
+    assert results_json(results, 1.0)["rules"][-1]["roots"] is None
 
 
 def test_check_of_a_test_that_does_not_end(
@@ -216,7 +219,9 @@ def test_select(project: Path, add_rule: AddRule) -> None:
     [
         (None, "run this from a checkout"),
         ("# Nothing", "has no section"),
-        ("## 11. Where each rule is held\n", "no row that can be read"),
+        ("## 11. Where each rule is held\n", "has no row"),
+        ("## 11. Where each rule is held\n| LED-1 | `Box.vy` | `test_value` |\n", "a row must be"),
+        ("## 11. Where each rule is held\n| LED-1 | not built | `test_value` |\n", "a row must be"),
         (
             "## 11. Where each rule is held\n" + 2 * "| LED-1 | not built | - |\n",
             "in the table twice: LED-1",
