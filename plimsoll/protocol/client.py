@@ -493,9 +493,8 @@ class Plimsoll:
         price, other, status = word & _MASK_96, (word >> 96) & _MASK_96, word >> 192
         if status == DIVERGED:
             price = max(price, other)
-        elif status != FRESH:
-            if self.backend.now() > self.oracle.last_good(slot).time + _DAY:
-                price = 0
+        elif status != FRESH and self.backend.now() > self.oracle.last_good(slot).time + _DAY:
+            price = 0
         return price, status
 
     # -- views -------------------------------------------------------------------------------------
