@@ -44,8 +44,9 @@ def account_state(wallet: Any, positions: Sequence[Any]) -> AccountState:
         market: LegState(**{name: int(getattr(leg, name)) for name in LegState._fields})
         for market, leg in zip(held_markets(wallet.held), positions, strict=True)
     }
-    own = {name: int(getattr(wallet, name)) for name in AccountState._fields if name != "legs"}
-    return AccountState(**own, legs=legs)
+    names = [name for name in AccountState._fields if name not in ("legs", "units")]
+    own = {name: int(getattr(wallet, name)) for name in names}
+    return AccountState(**own, legs=legs, units={})
 
 
 def market_state(m: Any, extra: Any) -> MarketState:

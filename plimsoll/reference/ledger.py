@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from plimsoll.reference.collateral import Collateral
 from plimsoll.reference.errors import Refused, require
 from plimsoll.reference.margin import Breakdown, notional
 from plimsoll.reference.numbers import (
@@ -32,7 +33,6 @@ from plimsoll.reference.numbers import (
     sgn,
     trunc_div,
 )
-from plimsoll.reference.risk import Risks
 from plimsoll.reference.state import Leg, Market, call, owner_of, to_address
 
 LegView = tuple[int, int, int, int, int]
@@ -49,13 +49,15 @@ class Standing:
     DIVERGED one at the price that is better for the account."""
 
     equity: int  # WAD
-    initial_equity: int  # WAD, without any positive pnl
+    initial_equity: int  # WAD, without any positive pnl or collateral whose price is not fresh
     arrears: int  # WAD, R: the sum of all negative pnl, as a positive number
     values: dict[int, int]  # WAD, marked pnl of the held legs
     sizes: dict[int, int]  # WAD, of the live legs
     notionals: dict[int, int]  # WAD
     blind: frozenset[int]  # markets of live legs that are not FRESH
     margin: Breakdown
+    worth: int  # WAD, of the collateral in `equity`
+    counted: int  # WAD, of the collateral in `initial_equity`
 
 
 def is_bankrupt(now: Standing) -> bool:
@@ -73,7 +75,7 @@ def is_at_once(now: Standing) -> bool:
     return now.equity * WAD < PSI * now.margin.mm
 
 
-class Ledger(Risks):
+class Ledger(Collateral):
     """Cash, positions, marking, settlement, and the questions about them."""
 
     # ---- one leg -----------------------------------------------------------------------------
@@ -275,10 +277,22 @@ class Ledger(Risks):
         legs = self.account(account).legs
         return sum(max(0, -self.value(m, legs[m], traded)) for m in self.held(account))
 
+    def recorded_arrears(self, account: int) -> int:
+        """The sum of -pnl over the legs with a negative recorded pnl, in WAD."""
+        return sum(max(0, -leg.pnl) for leg in self.account(account).legs.values())
+
+    def end_overdue(self, account: int) -> None:
+        """LIQ-7: what was noted ends with the last arrears."""
+        record = self.account(account)
+        if record.overdue and self.recorded_arrears(account) == 0:
+            record.overdue = False
+            record.since = 0
+
     def standing(self, account: int, traded: int | None = None) -> Standing:
         """The account as it is judged, its leg in the `traded` market at the mark."""
         record = self.account(account)
-        equity = initial = record.cash
+        worth, counted = self.worth(account)
+        equity, initial = record.cash + worth, record.cash + counted
         arrears = 0
         values: dict[int, int] = {}
         sizes: dict[int, int] = {}
@@ -295,7 +309,7 @@ class Ledger(Risks):
                 x[market] = notional(sizes[market], self.value_price(market, leg, traded))
         blind = frozenset(m for m in sizes if not self.is_fresh(m))
         margin = self.margin_of(x)
-        return Standing(equity, initial, arrears, values, sizes, x, blind, margin)
+        return Standing(equity, initial, arrears, values, sizes, x, blind, margin, worth, counted)
 
     def margin_of(self, notionals: dict[int, int]) -> Breakdown:
         """The margin of notionals under the current parameters."""
@@ -363,6 +377,7 @@ class Ledger(Risks):
         else:
             require(not now.blind, "a feed is not fresh")
             require(wad <= cash, "cash not there")
+            require(cash - now.arrears - wad >= 0, "cash owed")
             require(now.initial_equity - wad >= now.margin.im, "below initial margin")
 
     @call
@@ -381,6 +396,7 @@ class Ledger(Risks):
         self.settle_account(account)
         now = self.standing(account)
         self.clear_deadline(account, now.equity, now.margin.mm)
+        self.end_overdue(account)
 
     @call
     def accrue(self, sender: str, market: int) -> None:
@@ -524,6 +540,10 @@ class Ledger(Risks):
                 wrong += self._broken_freeze(m, legs)
         for who in self.accounts:
             wrong += self._broken_account(who)
+        for address, token in self.collateral.items():
+            pledged = [units for (_, of), units in self.units.items() if of == address]
+            if token.held != sum(pledged) or min(pledged, default=0) < 0:
+                wrong.append(f"the vault has {token.held} of {address:#x} for units {pledged}")
         return wrong
 
     def _broken_freeze(self, market: int, legs: list[Leg]) -> list[str]:
@@ -545,7 +565,7 @@ class Ledger(Risks):
         return wrong
 
     def _broken_account(self, account: int) -> list[str]:
-        """LED-4 for its legs; LED-6 if it is flat and without arrears; LIQ-4's lock."""
+        """LED-4 for its legs; LED-6 if it is flat and without arrears; LIQ-4's lock; LIQ-7."""
         record, wrong = self.account(account), []
         for market, leg in record.legs.items():
             has_reserve = leg.fraction != 0
@@ -557,6 +577,10 @@ class Ledger(Risks):
                 wrong.append(f"account {account:#x}, market {market}: time without a reserve")
         if record.debt < 0 or (record.debt > 0 and not record.locked):
             wrong.append(f"account {account:#x}: debt {record.debt} and no lock")
+        if record.locked and self.is_pledged(account):
+            wrong.append(f"account {account:#x} is locked and has collateral")
+        if record.overdue != (record.since != 0):
+            wrong.append(f"account {account:#x}: overdue since {record.since}")
         if record.locked or record.cash == 0:
             return wrong
         now = self.standing(account)

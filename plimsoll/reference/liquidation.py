@@ -209,11 +209,12 @@ class Liquidation(Trading):
             self.close(pot, size, mark)
             self.snap(market, leg, 0, mark)
             return
+        require(not self.is_pledged(account), "account has collateral")
         require(owed > 0 or size != 0, "nothing to resolve")
         # 3
         self.pay_shortfall(pot)
         # 4
-        gains = now.equity - now.initial_equity  # positive pnl; this leg has none if it owes
+        gains = sum(max(0, value) for value in now.values.values())  # this leg's is 0 if it owes
         part = floor_div(gains * owed, now.arrears) if owed > 0 else 0
         claims = self.assign_claims(account, FUND, part, skip=market)
         # 5
@@ -260,6 +261,33 @@ class Liquidation(Trading):
             record.locked = False
             record.debt = 0
         require(taken > 0 or not record.locked, "nothing to reclaim")
+
+    @call
+    def note_arrears(self, sender: str, account: int) -> None:
+        """LIQ-7: write down since when an account owes what it cannot pay; anyone."""
+        record = self.account(account)
+        require(not record.overdue, "arrears are noted")
+        self.settle(sender, account)
+        require(self.recorded_arrears(account) > 0, "no arrears")
+        record.overdue = True
+        record.since = self.time
+
+    @call
+    def clear_arrears(self, sender: str, account: int) -> None:
+        """LIQ-7: arrears of a day go to the shortfall, claims of equal value to the fund."""
+        record = self.account(account)
+        require(record.overdue and self.time - record.since >= DAY, "arrears are not a day old")
+        self.require_unlocked(account)
+        self.settle(sender, account)
+        moved = self.assign_claims(account, FUND, self.recorded_arrears(account))
+        require(moved > 0, "no claims")
+        for market in self.held(account):
+            leg = self.leg(account, market)
+            paid = min(moved, max(0, -leg.pnl))
+            leg.pnl += paid
+            self.markets[market].shortfall += paid
+            moved -= paid
+        self.end_overdue(account)
 
     @call
     def cover(self, sender: str, market: int) -> None:

@@ -76,6 +76,11 @@ WINDOW = 600  # seconds
 WINDOW_UNIT = 16  # a market's share of takeovers is in parts of this
 REWARD_SHARE = 2_000
 FREEZE = 86_400  # seconds
+TOKENS = 8  # collateral tokens in a vault (LIQ-7)
+SALE = 600  # seconds, over it the discount of a sale grows
+PATIENCE = 3_600  # seconds, arrears older than it let collateral be sold
+HAIRCUT_MIN, HAIRCUT_MAX = 5_000, 95_000  # CONFIG
+HAIRCUT_STEP = 10_000  # CONFIG, a haircut changes by at most this at a time
 
 
 def floor_div(a: int, b: int) -> int:

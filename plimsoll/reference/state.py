@@ -174,6 +174,8 @@ class Account(Record):
     deadline: int = 0  # LIQ-1, seconds; 0: no margin call
     locked: bool = False  # LIQ-4
     debt: int = 0  # WAD, what others paid for it
+    overdue: bool = False  # LIQ-7, arrears are noted
+    since: int = 0  # seconds, when they were; 0 unless overdue
     legs: dict[int, "Leg"] = field(default_factory=dict)
 
 
@@ -190,6 +192,27 @@ class Leg(Record):
     fraction: int = 0  # LED-4: the reserve at `time` in units of pnl/Q
     time: int = 0
     opened: int | None = None  # WAD, the exact reserve while a step works on the leg
+
+
+@dataclass(eq=False)
+class Token(Record):
+    """A collateral token of the vault (LIQ-7)."""
+
+    journal: Journal
+    index: int
+    market: int  # whose feed prices it
+    decimals: int
+    cap: int  # WAD of the token, for the units of all accounts
+    haircut_from: int  # CONFIG, up to `start`
+    haircut_to: int  # CONFIG, from `end` on
+    start: int = 0  # seconds
+    end: int = 0  # seconds
+    held: int = 0  # by the vault, in token units
+
+    @property
+    def scale(self) -> int:
+        """WAD in a token unit."""
+        return int(10 ** (18 - self.decimals))
 
 
 @dataclass(eq=False)
@@ -304,6 +327,11 @@ class State(Record):
         self.requests = Table(self.journal)  # holder -> (locked shares, time its window opens)
         self.notice = notice  # seconds
         self.series = 0  # how many times the shares were counted anew
+        self.quote = 0  # address of the quote token
+        self.vault = 0  # address of the vault; 0: none
+        self.collateral = Table(self.journal)  # token -> Token, in the order of their listing
+        self.units = Table(self.journal)  # (account, token) -> token units in the vault
+        self.sales = Table(self.journal)  # account -> time at which its sale was opened
 
     def copy(self) -> Self:
         """An independent model in the same state; not within a call."""

@@ -1,7 +1,8 @@
 """State-changing calls as data, and how the reference model takes each of them.
 
 A call names the contract's role and function and has its arguments by name, as the ABI has them,
-with one difference: where the contract gets a signature, the call has the `signer` that it proves.
+with two differences: where the contract gets a signature, the call has the `signer` that it proves,
+and the listing of a collateral token has the token's own `decimals`.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ class Call:
     at that moment: market -> (WAD, or None for a feed that fails; when it was updated).
     """
 
-    contract: str  # engine, fund, risk or oracle
+    contract: str  # engine, fund, vault, risk or oracle
     function: str
     args: Mapping[str, Any]
     sender: str
@@ -101,6 +102,9 @@ _APPLY: dict[tuple[str, str], _Apply] = {
     ("engine", "set_reward"): lambda m, s, a: m.set_reward(s, Reward(**a["rule"])),
     ("engine", "set_fund"): lambda m, s, a: m.set_fund(s, a["fund"]),
     ("engine", "set_guardian"): lambda m, s, a: m.set_guardian(s, a["guardian"]),
+    ("engine", "set_vault"): lambda m, s, a: m.set_vault(s, a["vault"]),
+    ("engine", "note_arrears"): lambda m, s, a: m.note_arrears(s, a["account"]),
+    ("engine", "clear_arrears"): lambda m, s, a: m.clear_arrears(s, a["account"]),
     ("engine", "restrict_market"): lambda m, s, a: m.restrict_market(
         s, a["market"], a["halvings"], a["reduce_only"]
     ),
@@ -112,6 +116,23 @@ _APPLY: dict[tuple[str, str], _Apply] = {
     ("fund", "redeem"): lambda m, s, a: m.fund_redeem(s, a["shares"], a["receiver"], a["owner"]),
     ("fund", "request_redeem"): lambda m, s, a: m.fund_request(s, a["shares"], a["owner"]),
     ("fund", "cancel_request"): lambda m, s, a: m.fund_cancel(s),
+    ("vault", "list_token"): lambda m, s, a: m.list_token(
+        s, a["token"], a["decimals"], a["market"], a["haircut"], a["cap"]
+    ),
+    ("vault", "set_cap"): lambda m, s, a: m.set_cap(s, a["token"], a["cap"]),
+    ("vault", "set_haircut"): lambda m, s, a: m.set_haircut(s, a["token"], a["haircut"]),
+    ("vault", "deposit"): lambda m, s, a: m.vault_deposit(s, a["account"], a["token"], a["amount"]),
+    ("vault", "withdraw"): lambda m, s, a: m.vault_withdraw(
+        s, a["account"], a["token"], a["amount"], a["receiver"]
+    ),
+    ("vault", "open_sale"): lambda m, s, a: m.open_sale(s, a["account"]),
+    ("vault", "buy"): lambda m, s, a: m.buy(
+        s, a["account"], a["token"], a["amount"], a["limit"], a["receiver"]
+    ),
+    ("vault", "seize"): lambda m, s, a: m.seize(s, a["account"], a["token"]),
+    ("vault", "withdraw_fund"): lambda m, s, a: m.withdraw_fund(
+        s, a["token"], a["amount"], a["receiver"]
+    ),
     ("risk", "set_market"): lambda m, s, a: m.set_risk(s, a["market"], _risk(a)),
     ("risk", "set_volatility"): lambda m, s, a: m.set_volatility(
         s, a["market"], Settings(**a["new_settings"])

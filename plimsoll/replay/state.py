@@ -7,10 +7,11 @@ pnl) is left out.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 from plimsoll.reference import Model
-from plimsoll.reference.numbers import MARKETS
+from plimsoll.reference.numbers import FUND, MARKETS, TOKENS
 
 
 class LegState(NamedTuple):
@@ -35,7 +36,10 @@ class AccountState(NamedTuple):
     deadline: int
     locked: int  # 0 or 1
     debt: int
+    pledged: int  # 0 or 1: it has collateral; 0 for the fund
+    since: int  # when its arrears were noted, or 0
     legs: Mapping[int, LegState]
+    units: Mapping[int, int] = MappingProxyType({})  # of collateral, by the token's index
 
 
 class MarketState(NamedTuple):
@@ -67,7 +71,7 @@ class MarketState(NamedTuple):
 
 
 EMPTY_LEG = LegState(0, 0, 0, 0, 0, 0, 0, 0)
-EMPTY_ACCOUNT = AccountState(0, 0, 0, 0, 0, {})
+EMPTY_ACCOUNT = AccountState(0, 0, 0, 0, 0, 0, 0, {})
 
 
 def model_account(model: Model, account: int) -> AccountState:
@@ -95,8 +99,20 @@ def model_account(model: Model, account: int) -> AccountState:
         deadline=record.deadline,
         locked=int(record.locked),
         debt=record.debt,
+        pledged=int(account != FUND and model.is_pledged(account)),
+        since=record.since,
         legs=legs,
+        units=model_units(model, account),
     )
+
+
+def model_units(model: Model, account: int) -> dict[int, int]:
+    """Return an account's units of collateral as the reference model has them, zeros left out."""
+    units = {
+        token.index: model.units.get((account, address), 0)
+        for address, token in model.collateral.items()
+    }
+    return {index: amount for index, amount in units.items() if amount}
 
 
 def model_market(model: Model, market: int) -> MarketState:
@@ -132,7 +148,7 @@ def account_differences(expected: AccountState, model: AccountState) -> Iterator
     """Yield what differs, one line for each value: first the expected one, then the model's."""
     if expected == model:
         return
-    for name in ("cash", "rewarded_at", "deadline", "locked", "debt"):
+    for name in ("cash", "rewarded_at", "deadline", "locked", "debt", "pledged", "since"):
         one, two = getattr(expected, name), getattr(model, name)
         if one != two:
             yield f"{name} {one}, model {two}"
@@ -141,6 +157,10 @@ def account_differences(expected: AccountState, model: AccountState) -> Iterator
         for name, one, two in zip(LegState._fields, *legs, strict=True):
             if one != two:
                 yield f"market {market} {name} {one}, model {two}"
+    for token in range(TOKENS):
+        one, two = expected.units.get(token, 0), model.units.get(token, 0)
+        if one != two:
+            yield f"token {token} units {one}, model {two}"
 
 
 def market_differences(expected: MarketState, model: MarketState) -> Iterator[str]:

@@ -1,9 +1,10 @@
 """Trace files: one JSON line for every state-changing call, enough to replay a run without a chain.
 
-    {"plimsoll_trace": 3, "owner": ..., "decimals": 6, "markets": ["BTC", ...]}
+    {"plimsoll_trace": 4, "owner": ..., "decimals": 6, "markets": ["BTC", ...]}
     {"call": "engine.fill", "sender": ..., "args": {...}, "time": ..., "block": ...,
      "basefee": ..., "prices": {"0": ["5e22 as digits", updated_at]}, "ok": true,
-     "accounts": {"0x..": {"cash": ..., "legs": {"0": {"pnl": ..., "size": ..., ...}}}},
+     "accounts": {"0x..": {"cash": ..., "legs": {"0": {"pnl": ..., "size": ..., ...}},
+                           "units": {"1": ...}}},
      "markets": {"0": {"oi": ..., "cash": ..., ...}}}
     {"end": 1234}
 
@@ -25,14 +26,14 @@ from typing import Any, Self, TextIO
 from plimsoll.replay.calls import Call, is_known
 from plimsoll.replay.state import AccountState, LegState, MarketState
 
-VERSION = 3
+VERSION = 4
 
 _SAFE = 2**53
 #: texts that are no integers
 _TEXTS = frozenset(
     {
         *("sender", "signer", "taker", "receiver", "owner", "operator", "guardian", "steward"),
-        *("fund", "call", "reason", "feed"),
+        *("fund", "vault", "token", "call", "reason", "feed"),
     }
 )
 
@@ -219,7 +220,8 @@ def revived(value: Any, name: str = "") -> Any:
 
 def _account(state: AccountState) -> dict[str, Any]:
     legs = {str(market): plain(leg._asdict()) for market, leg in state.legs.items()}
-    return {**plain(state._replace(legs={})._asdict()), "legs": legs}
+    units = {str(token): plain(amount) for token, amount in state.units.items()}
+    return {**plain(state._replace(legs={}, units={})._asdict()), "legs": legs, "units": units}
 
 
 def _account_of(data: dict[str, Any]) -> AccountState:
@@ -227,8 +229,9 @@ def _account_of(data: dict[str, Any]) -> AccountState:
         int(market): LegState(**{name: int(value) for name, value in leg.items()})
         for market, leg in data["legs"].items()
     }
-    own = {name: int(value) for name, value in data.items() if name != "legs"}
-    return AccountState(**own, legs=legs)
+    units = {int(token): int(amount) for token, amount in data["units"].items()}
+    own = {name: int(value) for name, value in data.items() if name not in ("legs", "units")}
+    return AccountState(**own, legs=legs, units=units)
 
 
 def _lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:

@@ -13,7 +13,19 @@ from random import Random
 from typing import Any, ClassVar, Protocol, TypeVar
 
 from plimsoll.reference import Order
-from plimsoll.reference.numbers import CURE, DAY, FUND, TREASURY, VOID, WAD, ceil_div, sgn
+from plimsoll.reference.numbers import (
+    CURE,
+    DAY,
+    FUND,
+    HAIRCUT_STEP,
+    PATIENCE,
+    SALE,
+    TREASURY,
+    VOID,
+    WAD,
+    ceil_div,
+    sgn,
+)
 from plimsoll.reference.oracle import DIVERGED, INVALID, STALE
 from plimsoll.reference.risk import FIELDS, HOUR, Z
 from tests.utils.twin import Outcome, Twin
@@ -76,6 +88,13 @@ class Scenario:
         "resolve": 18,
         "reclaim": 4,
         "freeze_book": 3,
+        "pledge": 5,
+        "unpledge": 4,
+        "sale": 10,
+        "seize": 6,
+        "arrears": 8,
+        "fund_collateral": 3,
+        "vault_rules": 2,
         "cover": 4,
         "accrue": 2,
         "sync": 2,
@@ -108,6 +127,9 @@ class Scenario:
         for account in self.liquidators:
             twin.deposit("owner", account, 10 * self.wealth)
         twin.set_guardian("guardian")
+        for number, account in enumerate(self.traders[: len(twin.pledges)]):  # collateral as well
+            units = self._units_worth(number, twin.world.wealth * WAD)
+            twin.vault_deposit(self._name(account), account, number, units)
 
     @property
     def wealth(self) -> int:
@@ -348,10 +370,17 @@ class Scenario:
         if not holders:
             self.fill(choice)
             return
+        if choice.number(0, 2) == 0:  # rather who has collateral
+            holders = [a for a in holders if self.model.is_pledged(a)] or holders
         standings = {a: self.model.standing(a) for a in holders}
         tight = [a for a in holders if standings[a].equity < 4 * standings[a].margin.mm]
-        account = choice.pick(tight or holders)
-        now = standings[account]
+        self._aim(choice, choice.pick(tight or holders), percents)
+
+    def _aim(self, choice: Choice, account: int, percents: Sequence[int]) -> None:
+        """Move a price so that an account has about one of these healths."""
+        now = self.model.standing(account)
+        if not now.sizes:
+            return
         market = choice.pick(sorted(now.sizes))
         size = now.sizes[market]
         if size == 0:
@@ -507,15 +536,19 @@ class Scenario:
             return None
         market = choice.pick(sorted(sizes))
         if self.model.band(account) == "called" and choice.number(0, 7):
-            record, now = self.model.account(account), self.model.time
-            if not record.deadline or now > record.deadline + VOID:
-                self._count("call margin", self.twin.call_margin("stranger", account))
-            wait = self.model.account(account).deadline - self.model.time
-            if wait > 0 and choice.number(0, 15):
-                self._pass(wait - (choice.number(0, 19) == 0))
+            self._call(choice, account)
             if choice.number(0, 5) == 0:  # a price gap in the meantime
                 self.move_price(choice)
         return account, market, sizes[market]
+
+    def _call(self, choice: Choice, account: int) -> None:
+        """A margin call where none stands; its cure window mostly goes by."""
+        record, now = self.model.account(account), self.model.time
+        if not record.deadline or now > record.deadline + VOID:
+            self._count("call margin", self.twin.call_margin("stranger", account))
+        wait = self.model.account(account).deadline - self.model.time
+        if wait > 0 and choice.number(0, 15):
+            self._pass(wait - (choice.number(0, 19) == 0))
 
     def _slice(self, choice: Choice, account: int, market: int, size: int) -> int:
         """A slice: a part, the whole, what leaves the least, the most that is allowed, nonsense."""
@@ -589,6 +622,8 @@ class Scenario:
                 if choice.number(0, 5):
                     return
                 broke = [choice.pick(self.everybody)]
+        if choice.number(0, 9):  # what has collateral waits for its sale
+            broke = [a for a in broke if not self.model.is_pledged(a)] or broke
         account = choice.pick(broke)
         held = self.model.held(account) or list(range(self.twin.count))
         market = choice.pick(held) if choice.number(0, 19) else self._market(choice)
@@ -716,6 +751,227 @@ class Scenario:
             leg = self.model.leg(account, market)
             if self.model.is_of_frozen_book(market, leg):
                 self._resolve(account, market, self.liquidators[account == self.liquidators[0]])
+
+    def _token(self, choice: Choice, account: int | None = None) -> int:
+        """A token; if an account is given, mostly one that it has."""
+        tokens = range(len(self.twin.pledges))
+        owned = [] if account is None else [t for t in tokens if self._units(account, t)]
+        return choice.pick(owned if owned and choice.number(0, 19) else list(tokens))
+
+    def _units(self, account: int, token: int) -> int:
+        return int(self.model.units_of(account, self.twin.pledges[token].address))
+
+    def _listed(self, token: int) -> Any:
+        """The model's record of a token."""
+        return self.model.token(self.twin.pledges[token].address)
+
+    def _units_worth(self, token: int, value: int) -> int:
+        """Token units that cost about `value` (WAD of the quote)."""
+        record = self._listed(token)
+        return value * WAD // (self.model.price(record.market) * record.scale) or 1
+
+    def _pledged(self) -> list[int]:
+        return [account for account in self.everybody if self.model.is_pledged(account)]
+
+    def pledge(self, choice: Choice) -> None:
+        """Collateral for an account; sometimes nothing, or beyond the cap, or for the house."""
+        if not self.twin.pledges:
+            return
+        token, account = self._token(choice), choice.pick(self.traders)
+        if choice.number(0, 19) == 0:
+            account = choice.pick((FUND, TREASURY, 3, self.liquidators[0]))
+        record = self._listed(token)
+        value = self.twin.world.wealth * WAD * choice.pick((1, 1, 2, 4, 8)) // 4
+        amount = self._units_worth(token, value)
+        if choice.number(0, 11) == 0:
+            address = self.twin.pledges[token].address
+            room = max(0, record.cap // record.scale - self.model.total_units(address))
+            amount = choice.pick((0, 1, room + 1))
+        who = self._name(account) if account > 3 else "stranger"
+        who = choice.pick((who,) * 18 + ("operator", "stranger"))
+        self._count("pledge", self.twin.vault_deposit(who, account, token, amount))
+
+    def unpledge(self, choice: Choice) -> None:
+        """Some or all of an account's collateral; or what leaves exactly the initial margin."""
+        if not self.twin.pledges:
+            return
+        account = choice.pick(self._pledged() or self.traders)
+        token = self._token(choice, account)
+        record, now = self._listed(token), self.model.standing(account)
+        units, kept = self._units(account, token), 10**5 - self.model.haircut(record)
+        free = max(0, now.initial_equity - now.margin.im)
+        edge = free * WAD * 10**5 // (record.scale * self.model.price(record.market) * kept)
+        amount = choice.pick((1, units // 3, units, units + 1, min(edge, units), edge + 1))
+        who = self._sender(choice, account)
+        outcome = self.twin.vault_withdraw(who, account, token, amount, "receiver")
+        self._count("unpledge", outcome)
+
+    def sale(self, choice: Choice) -> None:
+        """The collateral of a weak account is put up for sale, and a part of it is bought."""
+        account = self._seller(choice)
+        if account is None:
+            self.pledge(choice)
+            return
+        if not self.model.has_sale(account) and choice.number(0, 2):
+            self._count("open sale", self.twin.open_sale("stranger", account))
+        if choice.number(0, 2) == 0:
+            self._pass(choice.pick((12, 60, 300, SALE, VOID + 1)))
+        for _ in range(choice.number(1, 2)):
+            self._buy(choice, account)
+
+    def _seller(self, choice: Choice) -> int | None:
+        """An account with collateral that is for sale, mostly; prices turn if there is none."""
+        pledged = self._pledged()
+        if not pledged:
+            return None
+        for_sale = [a for a in pledged if self.model.terms(a)[0]]
+        if not for_sale or choice.number(0, 9) == 0:
+            account = choice.pick(pledged)
+            self._aim(choice, account, (95, 75, 60, 40, 20, 5, -10))
+            if self.model.band(account) == "called" and choice.number(0, 3):
+                self._call(choice, account)
+            for_sale = [a for a in pledged if self.model.terms(a)[0]]
+        return choice.pick(for_sale if for_sale and choice.number(0, 19) else pledged)
+
+    def _buy(self, choice: Choice, account: int) -> None:
+        """A part of what is for sale, up to what is needed and a unit more; or nonsense."""
+        model, token = self.model, self._token(choice, account)
+        record, units = self._listed(token), self._units(account, token)
+        need, share = model.terms(account)
+        rate = record.scale * model.collateral_price(record)
+        rate *= 10**23 - model.haircut(record) * share
+        most = ceil_div(need * 10**41, rate) if rate else 0
+        some = min(most, units)
+        amount = choice.pick((1, some // 7, some // 2, some, some, min(most + 1, units), units))
+        if choice.number(0, 39) == 0:
+            amount = choice.pick((0, units + 1))
+        cost = ceil_div(ceil_div(amount * rate, 10**41), model.scale)
+        limit = choice.pick((cost,) * 9 + (cost * 2, max(0, cost - 1)))
+        if account == FUND:
+            kind = "of the fund"
+        elif model.is_for_sale(account, model.standing(account)):
+            kind = "by margin"
+        else:
+            kind = "of arrears"
+        diverged = model.status(record.market) == DIVERGED
+        if self._count("buy", self.twin.buy("keeper", account, token, amount, limit)):
+            self.done[f"buy {kind}"] += 1
+            self.done["buy, diverged"] += diverged
+
+    def seize(self, choice: Choice) -> None:
+        """A bankrupt account's collateral that nobody buys, or whose feed fails; then a resolve."""
+        pledged = self._pledged()
+        if not pledged:
+            self.pledge(choice)
+            return
+        broke = [a for a in pledged if self.model.band(a) == "bankrupt"]
+        if not broke:
+            account = choice.pick(pledged)
+            self._aim(choice, account, (-1, -10, -60))
+            broke = [a for a in pledged if self.model.band(a) == "bankrupt"]
+        account = choice.pick(broke or pledged)
+        kind = choice.number(0, 9)
+        if kind < 2:
+            self._kill_feed(choice, self._listed(self._token(choice, account)).market)
+        elif kind < 9:
+            if not self.model.has_sale(account):
+                self._count("open sale", self.twin.open_sale("stranger", account))
+            if choice.number(0, 9):
+                self._pass(SALE - (choice.number(0, 9) == 0))
+        for token in range(len(self.twin.pledges)):
+            if self._units(account, token) or choice.number(0, 9) == 0:
+                dead = not self.model.is_tradable(self._listed(token).market)
+                if self._count("seize", self.twin.seize("stranger", account, token)):
+                    self.done["seize: dead feed"] += dead
+        held = self.model.held(account)
+        if held and not self.model.is_pledged(account) and choice.number(0, 1):
+            keeper = self.liquidators[account == self.liquidators[0]]
+            self._resolve(account, choice.pick(held), keeper)
+
+    def _kill_feed(self, choice: Choice, market: int) -> None:
+        """A market's feed fails or is old."""
+        if choice.number(0, 1):
+            self.twin.break_feed(market, choice.pick(BROKEN))
+            self.done["feed broken"] += 1
+        else:
+            age = self.model.feeds[market].heartbeat + 1
+            self._set_price(market, self.model.price(market), age)
+            self.done["feed old"] += 1
+
+    def arrears(self, choice: Choice) -> None:
+        """Arrears are noted; after an hour collateral is sold for them, after a day claims go."""
+        model = self.model
+        overdue = [a for a in self.everybody if model.account(a).overdue]
+        if not overdue or choice.number(0, 2) == 0:
+            account = self._debtor(choice)
+            if not self._count("note arrears", self.twin.note_arrears("stranger", account)):
+                return
+        else:
+            account = choice.pick(overdue)
+        age = model.time - model.account(account).since
+        if choice.number(0, 1):
+            if choice.number(0, 4):
+                self._pass(max(0, PATIENCE - age - (choice.number(0, 9) == 0)))
+            if model.is_pledged(account):
+                self._buy(choice, account)
+        else:
+            if choice.number(0, 4):
+                self._pass(max(0, DAY - age - (choice.number(0, 9) == 0)))
+            self._count("clear arrears", self.twin.clear_arrears("stranger", account))
+
+    def _debtor(self, choice: Choice) -> int:
+        """An account with arrears, mostly; if there is none a price turns against an account, and
+        another one for it if it has a second position."""
+        model = self.model
+        owing = [a for a in self.everybody if model.recorded_arrears(a)]
+        if owing and choice.number(0, 2):
+            return choice.pick(owing)
+        sizes = {a: {m: s for m, s in model.positions(a).items() if s} for a in self.everybody}
+        several = [a for a in self.everybody if len(sizes[a]) > 1]
+        pledged = [a for a in self._pledged() if sizes[a]]
+        account = choice.pick((several if choice.number(0, 1) else pledged) or self.everybody)
+        markets = sorted(sizes[account])
+        if markets:
+            losing, now = choice.pick(markets), model.standing(account)
+            loss = max(0, model.account(account).cash - now.arrears)
+            loss += self.twin.world.wealth * WAD // 20
+            for market in markets:
+                change = loss * WAD // sizes[account][market]
+                change = -change if market == losing else change
+                self._set_price(market, model.price(market) + change)
+        return account
+
+    def fund_collateral(self, choice: Choice) -> None:
+        """What the fund has seized is bought, or taken out."""
+        if not self.twin.pledges:
+            return
+        if choice.number(0, 2):
+            self._buy(choice, FUND)
+            return
+        token = self._token(choice, FUND)
+        units = self._units(FUND, token)
+        amount = choice.pick((units, units // 3, units // 3, units + 1))
+        who = choice.pick(("owner", "owner", "owner", "stranger"))
+        outcome = self.twin.withdraw_fund(who, token, amount, "receiver")
+        self._count("withdraw fund", outcome)
+
+    def vault_rules(self, choice: Choice) -> None:
+        """Another cap or haircut; mostly the cap is soon taken back."""
+        if not self.twin.pledges:
+            return
+        token = self._token(choice)
+        record = self._listed(token)
+        who = choice.pick(("owner", "owner", "owner", "guardian", "stranger"))
+        if choice.number(0, 1):
+            step = choice.pick((-HAIRCUT_STEP - 1, -HAIRCUT_STEP, -777, 0, 5_000, HAIRCUT_STEP))
+            outcome = self.twin.set_haircut(who, token, max(0, record.haircut_to + step))
+            if self._count("set haircut", outcome) and choice.number(0, 1):
+                self._pass(DAY + choice.number(0, DAY))
+            return
+        most = self.twin.world.pledges[token].cap
+        cap = choice.pick((0, 1, record.cap // 2, record.cap + 1, most, 2 * most))
+        if self._count("set cap", self.twin.set_cap(who, token, cap)) and choice.number(0, 3):
+            self._count("set cap", self.twin.set_cap("owner", token, most))
 
     def cover(self, choice: Choice) -> None:
         """The fund pays a shortfall."""

@@ -68,6 +68,16 @@ class Listing:
 
 
 @dataclass(frozen=True)
+class Pledge:
+    """A collateral token to list in the vault, priced by a market of the world."""
+
+    market: int
+    decimals: int
+    haircut: int  # 1e5
+    cap: int  # WAD
+
+
+@dataclass(frozen=True)
 class World:
     """What a twin is set up with."""
 
@@ -81,13 +91,15 @@ class World:
     wealth: int = 20_000  # whole quote that a trader of a scenario begins with
     grace: int = 0  # seconds, of a sequencer feed; 0: there is none
     notice: int = 7_200  # seconds from a request to redeem to its window
+    pledges: Sequence[Pledge] = ()
 
 
 @dataclass
 class Wallet:
     """An account as the engine's views tell it: cash, held markets, time of the last reward,
-    deadline, lock, debt, and per market (pnl, basis, A_snap, K_snap, epoch, reserve fraction,
-    time); the size is compared now and then."""
+    deadline, lock, debt, whether it has collateral, since when arrears are noted, and per market
+    (pnl, basis, A_snap, K_snap, epoch, reserve fraction, time); the size is compared now and
+    then."""
 
     cash: int
     held: int
@@ -95,6 +107,8 @@ class Wallet:
     deadline: int
     locked: bool
     debt: int
+    pledged: bool
+    since: int
     legs: list[Leg]
 
 
@@ -148,6 +162,7 @@ class Twin:
         self.accounts: list[int] = [FUND, TREASURY]
         self.holders: list[str] = []
         self._slots: dict[int, tuple[int, ...]] = {}
+        self._vault_slots: dict[int, tuple[int, int]] = {}
         self._actors: dict[str, Account] = {}
         self._keys: dict[str, coincurve.PrivateKey] = {}
         self._wallets: dict[int, tuple[tuple[int, ...], Wallet]] = {}
@@ -179,12 +194,17 @@ class Twin:
         root = create("MarginEngine", self.oracle, self.risk, extension)
         self.engine = chain.at(root.address, *[self._load(name) for name in ENGINE_ROOTS])
         self.fund = create("InsuranceFund", self.engine, "Fund", "FND", world.notice)
+        self.vault = create("CollateralVault", self.engine)
+        self.pledges = [create("TestToken", pledge.decimals) for pledge in world.pledges]
         self.follower = Follower(self.engine.address)
         self.domain = Domain(chain.chain_id, self.engine.address)
         layout = self._load("MarginEngine").layout["storage_layout"]["ledger"]
         self._at = {name: entry["slot"] for name, entry in layout.items()}
         balances = self._load("TestToken").layout["storage_layout"]["balanceOf"]["slot"]
         self._tokens_at = slot_of(balances, int(self.engine.address, 16))
+        self._pledges_at = slot_of(balances, int(self.vault.address, 16))
+        layout = self._load("CollateralVault").layout["storage_layout"]
+        self._vault_at = {name: layout[name]["slot"] for name in ("units", "totals", "sales")}
 
         self.model = Model(
             self.owner_address,
@@ -219,6 +239,10 @@ class Twin:
                 self.set_reference(market, listing.heartbeat, listing.divergence)
             self.set_risk(market, listing.risk)
             self.list_market(market, listing.config, listing.allowance)
+        self.model.quote = int(self.token.address, 16)
+        self.set_vault()
+        for token in range(len(world.pledges)):
+            self.list_token(token)
         self.set_reward(world.reward)
         if world.grace:
             self.set_uptime("up")
@@ -265,8 +289,11 @@ class Twin:
             self._actors[name] = who
             self._keys[name] = coincurve.PrivateKey(bytes(who.key.key))
             self.token.mint(who, 2**160, sender=who)
-            for spender in (self.engine, self.fund):
+            for spender in (self.engine, self.fund, self.vault):
                 self.token.approve(spender, 2**256 - 1, sender=who)
+            for token in self.pledges:
+                token.mint(who, 2**160, sender=who)
+                token.approve(self.vault, 2**256 - 1, sender=who)
         return self._actors[name]
 
     def account(self, name: str, index: int = 0) -> int:
@@ -797,6 +824,129 @@ class Twin:
             lambda: self.model.cover(self._sender(who), market),
         )
 
+    # -- collateral --------------------------------------------------------------------------------
+
+    def set_vault(self) -> Outcome:
+        """Name the vault."""
+        return self._do(
+            "set_vault",
+            (),
+            lambda: self.engine.set_vault(self.vault, sender=self.owner),
+            lambda: self.model.set_vault(self.owner_address, self.vault.address),
+        )
+
+    def list_token(self, token: int) -> Outcome:
+        """Take a token of the world as collateral."""
+        pledge, address = self.world.pledges[token], self.pledges[token].address
+        terms = (pledge.market, pledge.haircut, pledge.cap)
+        return self._do(
+            "list_token",
+            (token,),
+            lambda: self.vault.list_token(address, *terms, sender=self.owner),
+            lambda: self.model.list_token(self.owner_address, address, pledge.decimals, *terms),
+        )
+
+    def set_cap(self, who: str, token: int, cap: int) -> Outcome:
+        """How much of a token may be deposited."""
+        address = self.pledges[token].address
+        return self._do(
+            "set_cap",
+            (who, token, cap),
+            lambda: self.vault.set_cap(address, cap, sender=self.actor(who)),
+            lambda: self.model.set_cap(self._sender(who), address, cap),
+        )
+
+    def set_haircut(self, who: str, token: int, haircut: int) -> Outcome:
+        """Announce another haircut."""
+        address = self.pledges[token].address
+        return self._do(
+            "set_haircut",
+            (who, token, haircut),
+            lambda: self.vault.set_haircut(address, haircut, sender=self.actor(who)),
+            lambda: self.model.set_haircut(self._sender(who), address, haircut),
+        )
+
+    def vault_deposit(self, who: str, account: int, token: int, amount: int) -> Outcome:
+        """Units of a token into an account."""
+        self._know(account)
+        args = (account, self.pledges[token].address, amount)
+        return self._do(
+            "vault_deposit",
+            (who, account, token, amount),
+            lambda: self.vault.deposit(*args, sender=self.actor(who)),
+            lambda: self.model.vault_deposit(self._sender(who), *args),
+        )
+
+    def vault_withdraw(
+        self, who: str, account: int, token: int, amount: int, receiver: str
+    ) -> Outcome:
+        """Units of a token out of an account."""
+        args = (account, self.pledges[token].address, amount, self.actor(receiver).address)
+        return self._do(
+            "vault_withdraw",
+            (who, account, token, amount, receiver),
+            lambda: self.vault.withdraw(*args, sender=self.actor(who)),
+            lambda: self.model.vault_withdraw(self._sender(who), *args),
+        )
+
+    def open_sale(self, who: str, account: int) -> Outcome:
+        """The clock of a sale starts."""
+        return self._do(
+            "open_sale",
+            (who, account),
+            lambda: self.vault.open_sale(account, sender=self.actor(who)),
+            lambda: self.model.open_sale(self._sender(who), account),
+        )
+
+    def buy(self, who: str, account: int, token: int, amount: int, limit: int) -> Outcome:
+        """Somebody buys an account's collateral."""
+        me = self.actor(who).address
+        args = (account, self.pledges[token].address, amount, limit, me)
+        return self._do(
+            "buy",
+            (who, account, token, amount, limit),
+            lambda: self.vault.buy(*args, sender=self.actor(who)),
+            lambda: self.model.buy(me, *args),
+        )
+
+    def seize(self, who: str, account: int, token: int) -> Outcome:
+        """A bankrupt account's units of a token go to the fund's."""
+        args = (account, self.pledges[token].address)
+        return self._do(
+            "seize",
+            (who, account, token),
+            lambda: self.vault.seize(*args, sender=self.actor(who)),
+            lambda: self.model.seize(self._sender(who), *args),
+        )
+
+    def withdraw_fund(self, who: str, token: int, amount: int, receiver: str) -> Outcome:
+        """What the fund has seized is taken out."""
+        args = (self.pledges[token].address, amount, self.actor(receiver).address)
+        return self._do(
+            "withdraw_fund",
+            (who, token, amount, receiver),
+            lambda: self.vault.withdraw_fund(*args, sender=self.actor(who)),
+            lambda: self.model.withdraw_fund(self._sender(who), *args),
+        )
+
+    def note_arrears(self, who: str, account: int) -> Outcome:
+        """Since when an account owes what its cash does not reach for."""
+        return self._do(
+            "note_arrears",
+            (who, account),
+            lambda: self.engine.note_arrears(account, sender=self.actor(who)),
+            lambda: self.model.note_arrears(self._sender(who), account),
+        )
+
+    def clear_arrears(self, who: str, account: int) -> Outcome:
+        """Arrears of a day go to the shortfall, claims to the fund."""
+        return self._do(
+            "clear_arrears",
+            (who, account),
+            lambda: self.engine.clear_arrears(account, sender=self.actor(who)),
+            lambda: self.model.clear_arrears(self._sender(who), account),
+        )
+
     # -- the fund ----------------------------------------------------------------------------------
 
     def fund_deposit(self, who: str, assets: int, receiver: str) -> Outcome:
@@ -927,13 +1077,13 @@ class Twin:
         tokens = self.chain.storage(self.token, self._tokens_at)
         if tokens != self.model.tokens:
             wrong.append(f"the engine has {tokens} tokens, in the model {self.model.tokens}")
-        return wrong + self._identities(tokens, wallets)
+        return wrong + self._identities(tokens, wallets) + self._collateral(wallets)
 
     def check_everything(self) -> None:
         """Compare with nothing kept from before, and the views that no step looks at."""
         self._wallets.clear()
         self._markets.clear()
-        wrong = self.compare() + self._shares() + self._quotes()
+        wrong = self.compare() + self._shares() + self._quotes() + self._tokens()
         for account in self.accounts:
             wrong += self._health(account)
         wrong += [f"model: {text}" for text in self.model.identities()]
@@ -961,12 +1111,15 @@ class Twin:
             return known[1]
         engine = self.engine
         before, old = known or (words, None)
-        facts: tuple[int, int, int, int, bool, int]
+        facts: tuple[int, int, int, int, bool, int, bool, int]
         # a debt stands apart from the words; there is none without a lock
         if old is None or old.locked or before[0] != words[0]:
             facts = engine.wallet(account)
         else:
-            facts = (old.cash, old.held, old.rewarded_at, old.deadline, old.locked, old.debt)
+            facts = (
+                *(old.cash, old.held, old.rewarded_at, old.deadline),
+                *(old.locked, old.debt, old.pledged, old.since),
+            )
         legs = []
         for market in range(self.count):
             pair = slice(1 + 2 * market, 3 + 2 * market)
@@ -1007,6 +1160,9 @@ class Twin:
         differ("deadline", chain.deadline, record.deadline)
         differ("locked", chain.locked, record.locked)
         differ("debt", chain.debt, record.debt)
+        pledged = account > TREASURY and self.model.is_pledged(account)
+        differ("pledged", chain.pledged, pledged)
+        differ("since", chain.since, record.since)
         return wrong
 
     def _title(self, account: int) -> str:
@@ -1071,6 +1227,88 @@ class Twin:
             for what, (here, there) in pairs.items()
             if here != there
         ]
+
+    def _collateral(self, wallets: Sequence[Wallet]) -> list[str]:
+        """What the vault has: against the model, and LED-5's twin on the chain's numbers alone."""
+        count, model = len(self.pledges), self.model
+        if not count:
+            return []
+        read, where, at = self.chain._evm.storage, self.vault.address, self._vault_at
+        wrong: list[str] = []
+        sums = [0] * count
+        for account, wallet in zip(self.accounts, wallets, strict=True):
+            first, opened_at = self._units_of(account)
+            units = [read(where, first + token) for token in range(count)]
+            known = [model.units.get((account, int(t.address, 16)), 0) for t in self.pledges]
+            if units != known:
+                wrong.append(f"account {self._title(account)}: units {units}, model {known}")
+            if account > TREASURY and wallet.pledged != any(units):
+                wrong.append(
+                    f"account {self._title(account)}: pledged is {wallet.pledged}: {units}"
+                )
+            opened = read(where, opened_at)
+            if opened != model.sales.get(account, 0):
+                told = model.sales.get(account, 0)
+                wrong.append(f"account {self._title(account)}: sale of {opened}, model {told}")
+            sums = [total + more for total, more in zip(sums, units, strict=True)]
+        for token, total in enumerate(sums):
+            held = read(self.pledges[token].address, self._pledges_at)
+            kept = read(where, at["totals"] + token)
+            if not held == kept == total:
+                wrong.append(f"token {token}: {held} held, total {kept}, accounts {total}")
+        return wrong
+
+    def _units_of(self, account: int) -> tuple[int, int]:
+        """Where the vault has an account's units, and the time of its sale."""
+        if account not in self._vault_slots:
+            self._vault_slots[account] = (
+                slot_of(self._vault_at["units"], account),
+                slot_of(self._vault_at["sales"], account),
+            )
+        return self._vault_slots[account]
+
+    def _tokens(self) -> list[str]:
+        """The vault's views."""
+        model, wrong = self.model, []
+        for token in self.pledges:
+            here, record = self.vault.token_state(token), model.token(token.address)
+            pairs = {
+                "index": (here.index, record.index),
+                "market": (here.market, record.market),
+                "decimals": (here.decimals, record.decimals),
+                "haircut": (here.haircut, model.haircut(record)),
+                "cap": (here.cap, record.cap),
+                "total": (here.total, model.total_units(token.address)),
+                "haircuts": (
+                    (here.haircut_from, here.haircut_to),
+                    (record.haircut_from, record.haircut_to),
+                ),
+            }
+            if here.haircut_from != here.haircut_to:
+                pairs["move"] = ((here.start, here.end), (record.start, record.end))
+            wrong += [
+                f"token {record.index}: {what} is {a}, model {b}"
+                for what, (a, b) in pairs.items()
+                if a != b
+            ]
+        for account in self.accounts:
+            units = [model.units_of(account, token.address) for token in self.pledges]
+            need, share = self.vault.terms(account)
+            terms = (need, share if need else 0)
+            views = {
+                "balances": (list(self.vault.balances(account))[: len(units)], units),
+                "worth": (tuple(self.vault.worth(account)), model.worth(account)),
+                "terms": (terms, model.terms(account)),
+                "sale": (self.vault.sale_opened(account), model.sales.get(account, 0)),
+            }
+            wrong += [
+                f"account {self._title(account)}: {what} is {a}, model {b}"
+                for what, (a, b) in views.items()
+                if a != b
+            ]
+        if list(self.vault.tokens()) != [token.address for token in self.pledges]:
+            wrong.append(f"the vault's tokens are {self.vault.tokens()}")
+        return wrong
 
     def _events(self) -> list[str]:
         """What an indexer would have wrong."""
@@ -1178,6 +1416,8 @@ class Twin:
             "IM": (here.initial, now.margin.im),
             "gross": (here.gross, sum(abs(x) for x in now.notionals.values())),
             "blind": (here.blind, blind),
+            "collateral": (here.collateral, now.worth),
+            "losses": (here.losses, now.arrears),
         }
         if account != FUND:
             pairs["smallest salt"] = (

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from plimsoll.reference import Config, Risk
 from plimsoll.reference.numbers import MARKETS, WAD
-from tests.utils.twin import Listing, Matrix, World
+from tests.utils.twin import Listing, Matrix, Pledge, World
 
 RISK = Risk(
     sigma=3 * 10**10,
@@ -67,6 +67,10 @@ def three_markets(decimals: int = 6) -> World:
         decimals=decimals,
         fund=50_000,
         grace=1_800,
+        pledges=(
+            Pledge(market=1, decimals=18, haircut=20_000, cap=2**20 * WAD),
+            Pledge(market=2, decimals=8, haircut=50_000, cap=2**30 * WAD),
+        ),
     )
 
 
@@ -107,6 +111,10 @@ def extremes(decimals: int = 18) -> World:
         decimals=decimals,
         fund=10**11,
         wealth=10**11,
+        pledges=(
+            Pledge(market=0, decimals=18, haircut=5_000, cap=2**11 * WAD),
+            Pledge(market=2, decimals=2, haircut=95_000, cap=2**35 * WAD),
+        ),
     )
 
 
@@ -121,4 +129,10 @@ def ten_markets(decimals: int = 6) -> World:
         )
         for m in range(10)
     ]
-    return World(tuple(listings), correlations(5_000, 10), decimals=decimals, fund=20_000)
+    pledges = (
+        Pledge(market=3, decimals=8, haircut=10_000, cap=10**6 * WAD),
+        Pledge(market=9, decimals=18, haircut=30_000, cap=10**6 * WAD),
+    )
+    return World(
+        tuple(listings), correlations(5_000, 10), decimals=decimals, fund=20_000, pledges=pledges
+    )

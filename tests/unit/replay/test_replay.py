@@ -104,7 +104,7 @@ def test_tokens_that_do_not_add_up_are_an_identity_violation(changed: Changed) -
     ("change", "text"),
     [
         (lambda lines: lines.clear(), "is no trace|no JSON|empty"),
-        (lambda lines: lines[0].update(plimsoll_trace=9), "line 1: this is no trace of version 3"),
+        (lambda lines: lines[0].update(plimsoll_trace=9), "line 1: this is no trace of version 4"),
         (lambda lines: lines[0].pop("decimals"), "line 1: the header is malformed"),
         (lambda lines: lines.pop(), "the trace is cut off after"),
         (lambda lines: lines.pop(20), "the trace should have"),
