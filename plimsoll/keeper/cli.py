@@ -16,10 +16,11 @@ from plimsoll.keeper.connect import ConnectionFailed, make_watcher, network, ope
 from plimsoll.keeper.connect import record_path as default_record
 from plimsoll.keeper.keeper import Keeper
 from plimsoll.keeper.report import TickReport
-from plimsoll.keeper.types import HAIRCUT_UNIT, Policy
+from plimsoll.keeper.types import Policy
 from plimsoll.keeper.watch import WatchError
 from plimsoll.orders.book import OrderSourceError
 from plimsoll.protocol.errors import ProtocolError
+from plimsoll.reference.numbers import CONFIG
 
 log = logging.getLogger("plimsoll.keeper")
 
@@ -221,7 +222,7 @@ def run(
         settle_above=settle_above * _WAD,
         headroom=headroom,
         buy_collateral=buy_collateral * _WAD,
-        min_discount=round(min_discount * HAIRCUT_UNIT),
+        min_discount=round(min_discount * CONFIG),
         account_index=index,
     )
     try:

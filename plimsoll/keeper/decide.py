@@ -20,10 +20,9 @@ from plimsoll.keeper.slices import (
     own_capacity,
 )
 from plimsoll.keeper.types import (
+    DISCOUNT_UNIT,
     FUND,
-    HAIRCUT_UNIT,
     RATE_UNIT,
-    SALE,
     Action,
     Holding,
     Kind,
@@ -39,7 +38,7 @@ from plimsoll.keeper.types import (
     World,
 )
 from plimsoll.orders.book import Offer
-from plimsoll.reference.numbers import DAY, PSI, WAD, ceil_div, sgn
+from plimsoll.reference.numbers import DAY, PSI, SALE, WAD, ceil_div, sgn
 
 Tried = Collection[tuple[object, ...]]
 
@@ -155,7 +154,7 @@ def plan_purchases(
         if units == 0:
             continue
         cost = ceil_div(ceil_div(units * rate, RATE_UNIT), scale)
-        off = pledge.haircut * sale.share * 10**4 // (WAD * HAIRCUT_UNIT)
+        off = pledge.haircut * sale.share * 10**4 // DISCOUNT_UNIT
         reason = (
             f"{quote_text(units * pledge.scale)} {pledge.name or 'tokens'} for "
             f"{quote_text(cost * scale)}, {off / 100:.2f} % below the price"

@@ -11,13 +11,16 @@ from typing import Any
 from plimsoll.keeper.slices import RiskBook
 from plimsoll.orders.book import Offer
 from plimsoll.reference.numbers import (
+    CONFIG,
     CRITICAL,
     DECAY_ONE,
     MINUTE,
     MINUTES,
+    PATIENCE,
     PREMIUM_PACE,
     PREMIUM_UNIT,
     PSI,
+    SALE,
     VOID,
     WAD,
     WIDTH_UNIT,
@@ -28,13 +31,10 @@ from plimsoll.reference.numbers import (
     trunc_div,
 )
 
-#: LIQ-7: seconds over which a sale's discount grows, and after which noted arrears are sold for
-SALE, PATIENCE = 600, 3_600
-#: of a haircut; a haircut times a share of it
-HAIRCUT_UNIT = 10**5
-DISCOUNT_UNIT = 10**23
-#: a price (WAD) times an amount (WAD) times a rest of the discount's unit, to quote WAD
-RATE_UNIT = 10**41
+#: LIQ-7: a haircut times a share of it (WAD)
+DISCOUNT_UNIT = CONFIG * WAD
+#: an amount (WAD) times a price (WAD) times what a discount leaves of its unit, to quote WAD
+RATE_UNIT = WAD * DISCOUNT_UNIT
 
 #: The fund's account: it has claims like any other and is settled like any other.
 FUND = 1
@@ -372,7 +372,7 @@ class Policy:
             raise ValueError(f"prefer is {self.prefer!r}; it is 'orders' or 'own'")
         if self.steps_per_account < 1 or self.passes < 1:
             raise ValueError("steps_per_account and passes are at least 1")
-        if self.buy_collateral < 0 or not 0 <= self.min_discount <= HAIRCUT_UNIT:
+        if self.buy_collateral < 0 or not 0 <= self.min_discount <= CONFIG:
             raise ValueError("buy_collateral is at least 0, min_discount between 0 and 1e5")
 
 
