@@ -29,7 +29,7 @@ def total(world: Deployed) -> int:
 
 
 def row(number: int, cash: int, initial: int, equity: int) -> Row:
-    return Row(number, cash, 1, equity, initial, 0, 0, 0, 0)
+    return Row(number, cash, 1, equity, initial, 0, 0, 0, 0, losses=cash - initial)
 
 
 def test_losers_first() -> None:
