@@ -131,9 +131,13 @@ def accounts(
                 initial=h.initial,
                 gross=h.gross,
                 blind=h.blind,
+                collateral=h.collateral,
+                losses=h.losses,
                 deadline=w.deadline,
                 locked=w.locked,
                 debt=w.debt,
+                pledged=w.pledged,
+                since=w.since,
                 band=self._band(h),
             )
         )
@@ -200,7 +204,9 @@ def reward(account: uint256, market: uint256, basefee: uint256) -> IMarginLens.R
             rule.gas_units * min(basefee, 10**15) * rule.native_price * (10_000 + rule.premium)
         ) // 10**22
         r.wanted = min(max(rule.minimum, cost), rule.cap)
-    r.by_order = min(r.wanted, self._positive((staticcall ENGINE.health(account)).initial_equity))
+    # free cash: beyond all losses
+    h: IMarginEngine.Health = staticcall ENGINE.health(account)
+    r.by_order = min(r.wanted, h.cash - min(h.cash, h.losses))
     fund_cash: uint256 = (staticcall ENGINE.fund_state())[0]
     # what a resolve closes has to be worth the reward; rounds down
     worth: uint256 = (

@@ -60,6 +60,13 @@ _REWARD = {
     "native_price": 3_000,
     "interval": 3_600,
 }
+#: a collateral token at the price of market 0
+_COLLATERAL = {
+    "token": {"test": {"decimals": 18}},
+    "market": "M0",
+    "haircut": "0.1",
+    "cap": 1_000_000,
+}
 _RHO = "0.5"
 _TOKENS = 10**9 * UNITS
 
@@ -85,6 +92,7 @@ def plan() -> Plan:
                 name: dict.fromkeys(names[number + 1 :], _RHO)
                 for number, name in enumerate(names[:-1])
             },
+            "collateral": {"C0": _COLLATERAL},
             "reward": _REWARD,
             "fund": {"seed": 1_000_000},
         },

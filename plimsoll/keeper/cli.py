@@ -20,6 +20,7 @@ from plimsoll.keeper.types import Policy
 from plimsoll.keeper.watch import WatchError
 from plimsoll.orders.book import OrderSourceError
 from plimsoll.protocol.errors import ProtocolError
+from plimsoll.reference.numbers import CONFIG
 
 log = logging.getLogger("plimsoll.keeper")
 
@@ -112,6 +113,20 @@ def options(command: _Command) -> _Command:
             help="Margin the own account keeps above its initial margin, 1e-4 of it.",
         ),
         click.option(
+            "--buy-collateral",
+            type=click.IntRange(min=0),
+            default=0,
+            show_default=True,
+            help="Most that the wallet spends on collateral for sale, whole quote.",
+        ),
+        click.option(
+            "--min-discount",
+            type=click.FloatRange(0, 1),
+            default=0.01,
+            show_default=True,
+            help="Least discount at which it buys collateral, a fraction of the price.",
+        ),
+        click.option(
             "--index",
             type=click.IntRange(min=0, max=2**96 - 2),
             default=0,
@@ -163,7 +178,8 @@ def main(choice: str, node: str | None, **chosen: Any) -> None:
 
     Accounts come from the engine's events, worst first. Accounts below their maintenance margin are
     called and, when that is due, closed against signed orders (no capital needed) or taken over by
-    the keeper's own account, bankrupt ones are resolved, losers are settled before winners. Exit
+    the keeper's own account, bankrupt ones are resolved, losers are settled before winners.
+    Collateral of such accounts is put up for sale, and bought if --buy-collateral says so. Exit
     code 1: something failed.
     """
     _require_account(chosen["account"], chosen["dry_run"])
@@ -184,6 +200,8 @@ def run(
     settle: bool,
     settle_above: int,
     headroom: int,
+    buy_collateral: int,
+    min_discount: float,
     index: int,
     cursor: Path | None,
     span: int,
@@ -203,6 +221,8 @@ def run(
         settle=settle,
         settle_above=settle_above * _WAD,
         headroom=headroom,
+        buy_collateral=buy_collateral * _WAD,
+        min_discount=round(min_discount * CONFIG),
         account_index=index,
     )
     try:

@@ -20,7 +20,9 @@ from plimsoll.keeper.slices import (
     own_capacity,
 )
 from plimsoll.keeper.types import (
+    DISCOUNT_UNIT,
     FUND,
+    RATE_UNIT,
     Action,
     Holding,
     Kind,
@@ -28,13 +30,15 @@ from plimsoll.keeper.types import (
     Leg,
     MarketView,
     Plan,
+    Pledge,
     Policy,
     Quote,
     Row,
+    Sale,
     World,
 )
 from plimsoll.orders.book import Offer
-from plimsoll.reference.numbers import DAY, PSI, WAD, sgn
+from plimsoll.reference.numbers import DAY, PSI, SALE, WAD, ceil_div, sgn
 
 Tried = Collection[tuple[object, ...]]
 
@@ -95,6 +99,108 @@ def _resolve(row: Row, leg: Leg, reason: str) -> Action:
         size=abs(leg.size),
         price=leg.price,
     )
+
+
+# ---- collateral ----------------------------------------------------------------------------------
+
+
+def plan_sale(row: Row, sale: Sale, now: int, tried: Tried = ()) -> Plan:
+    """Open the sale of what an account has pledged; seize from a bankrupt one what nobody bought,
+    or what has no price (LIQ-7). A resolve has to wait for that.
+    """
+    below = f"E {quote_text(row.equity)} of MM {quote_text(row.maintenance)}"
+    actions = []
+    if row.is_bankrupt:
+        # what may be bought no more is the fund's; the others' sale goes on
+        for pledge in sale.pledges:
+            if sale.is_over(now) or not pledge.is_priced:
+                why = "nobody bought it" if sale.is_over(now) else "its feed has failed"
+                reason = f"bankrupt, E {quote_text(row.equity)}; {why}"
+                actions.append(_collateral(Kind.SEIZE, row.account, pledge, pledge.amount, reason))
+    if row.is_for_sale(now) and not sale.runs(now):
+        reason = f"{below}; its collateral is for sale"
+        actions.insert(0, Action(Kind.OPEN_SALE, row.account, reason))
+    actions = [action for action in actions if action.key not in tried]
+    if actions or not row.is_bankrupt:
+        return Plan(actions)
+    wait = "its collateral could not be seized"
+    if sale.runs(now) and not sale.is_over(now):
+        wait = f"its collateral is for sale for {sale.opened + SALE - now} s more"
+    return Plan([], [Left(row.account, f"bankrupt, E {quote_text(row.equity)}: {wait}")])
+
+
+def plan_purchases(
+    row: Row, sale: Sale, budget: int, scale: int, policy: Policy, tried: Tried = ()
+) -> Plan:
+    """Buy what is for sale, the deepest discount first, as far as the budget and the need reach.
+
+    `budget` is in quote token units, `scale` quote WAD per unit. The cost falls with time, so that
+    what is bought later than decided costs the limit at most.
+    """
+    if budget <= 0 or sale.need == 0:
+        return Plan()
+    usable = [pledge for pledge in sale.pledges if pledge.is_priced and pledge.price]
+    usable.sort(key=lambda pledge: (-pledge.haircut, pledge.token))
+    settle = Action(Kind.SETTLE, row.account, "its claims are paid before it has to sell")
+    if row.account != FUND and row.claims > 0 and row.held != row.blind and settle.key not in tried:
+        return Plan([settle] if any(_deep(p, sale, policy) for p in usable) else [])
+    for pledge in usable:
+        if not _deep(pledge, sale, policy):
+            continue
+        rate = pledge.rate(sale.share)
+        # the engine's own bounds: the need may be passed by less than a unit, the cost rounds up
+        most = (sale.need * RATE_UNIT - 1) // rate + 1
+        units = min(pledge.amount, most, budget * scale * RATE_UNIT // rate)
+        if units == 0:
+            continue
+        cost = ceil_div(ceil_div(units * rate, RATE_UNIT), scale)
+        off = pledge.haircut * sale.share * 10**4 // DISCOUNT_UNIT
+        reason = (
+            f"{quote_text(units * pledge.scale)} {pledge.name or 'tokens'} for "
+            f"{quote_text(cost * scale)}, {off / 100:.2f} % below the price"
+        )
+        action = _collateral(Kind.BUY, row.account, pledge, units, reason, limit=cost)
+        if action.key not in tried:
+            return Plan([action])
+    return Plan()
+
+
+def _deep(pledge: Pledge, sale: Sale, policy: Policy) -> bool:
+    return pledge.haircut * sale.share >= policy.min_discount * WAD
+
+
+def _collateral(
+    kind: Kind, account: int, pledge: Pledge, units: int, reason: str, *, limit: int = 0
+) -> Action:
+    return Action(
+        kind,
+        account,
+        reason,
+        size=units * pledge.scale,
+        price=pledge.price,
+        token=pledge.token,
+        units=units,
+        limit=limit,
+    )
+
+
+def plan_arrears(
+    rows: Iterable[Row], tried_at: Mapping[int, int], now: int, policy: Policy
+) -> Plan:
+    """Note arrears that an account's cash does not pay, and clear what was noted a day ago.
+
+    Not of bankrupt accounts, which are resolved; `tried_at` is when one was last tried.
+    """
+    actions = []
+    for row in rows:
+        if row.is_bankrupt or row.locked or row.account in tried_at or row.held == row.blind:
+            continue
+        owed = f"owes {quote_text(row.arrears)}, cash {quote_text(row.cash)}"
+        if row.since == 0 and row.unpaid > 0 and row.unpaid >= policy.settle_above:
+            actions.append(Action(Kind.NOTE, row.account, owed))
+        elif 0 < row.since <= now - DAY and row.claims > 0:
+            actions.append(Action(Kind.CLEAR, row.account, f"{owed}, noted a day ago"))
+    return Plan(actions)
 
 
 # ---- below maintenance margin --------------------------------------------------------------------
@@ -259,6 +365,8 @@ def _by_own(
     if not policy.use_own:
         return [], ""
     keeper, market = world.keeper, case.market
+    if row.pledged and case.free + case.claims == 0:
+        return [], "it has nothing but collateral; once some is sold a takeover pays"
     if keeper is None or keeper.row.cash == 0:
         return [], "the keeper has no cash of its own in the engine"
     if keeper.row.account == row.account:

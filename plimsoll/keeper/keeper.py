@@ -13,6 +13,7 @@ from plimsoll.keeper.read import Deployment, Reader
 from plimsoll.keeper.report import TickReport
 from plimsoll.keeper.send import Outcome, Result, Sender
 from plimsoll.keeper.types import (
+    FUND,
     Action,
     Holding,
     Kind,
@@ -22,6 +23,7 @@ from plimsoll.keeper.types import (
     Policy,
     Quote,
     Row,
+    Sale,
     World,
 )
 from plimsoll.keeper.watch import Watcher
@@ -71,6 +73,9 @@ class Keeper:
         self.watcher = watcher
         self._settled_at: dict[int, int] = {}
         self._reclaimed_at: dict[int, int] = {}
+        self._arrears_at: dict[int, int] = {}
+        #: what collateral was bought for since the keeper began, quote WAD
+        self.spent = 0
         self._observed: dict[int, tuple[int, bool]] = {}
         self._tended_at: int | None = None
         self._chores_at: int | None = None
@@ -124,6 +129,7 @@ class _Tick:
         rows = self._waterfall(rows)
         self._settle(rows)
         self._reclaim(rows)
+        self._arrears(rows)
         self._chores()
         self.report.left = list(self.left.values())
         self.report.seconds = time.perf_counter() - started
@@ -182,6 +188,9 @@ class _Tick:
             log.info("%s", entry)
 
     def _plan(self, row: Row) -> Plan:
+        pledged = self._plan_pledged(row)
+        if pledged.actions or pledged.left:
+            return pledged
         subject = self.reader.holding(row)
         if row.is_bankrupt:
             return decide.plan_bankrupt(subject, self.policy, self.tried)
@@ -192,6 +201,32 @@ class _Tick:
         return decide.plan_liquidation(
             subject, quotes, self._world(subject, quotes), self.policy, self.tried
         )
+
+    def _plan_pledged(self, row: Row) -> Plan:
+        """What is to be done with an account's collateral before the account itself."""
+        if not row.pledged or not self.policy.collateral:
+            return Plan()
+        sale = self.reader.sale(row.account)
+        plan = decide.plan_sale(row, sale, self.now, self.tried)
+        if plan.actions and plan.actions[0].kind is Kind.OPEN_SALE:
+            return plan
+        bought = self._plan_purchases(row, sale)
+        return bought if bought.actions else plan
+
+    def _plan_purchases(self, row: Row, sale: Sale) -> Plan:
+        budget = self._budget()
+        if not budget:
+            return Plan()
+        scale = self.reader.scale
+        return decide.plan_purchases(row, sale, budget, scale, self.policy, self.tried)
+
+    def _budget(self) -> int:
+        """What may still be spent on collateral, quote token units: of the operator's budget, and
+        of what the wallet has."""
+        left = self.policy.buy_collateral - self.keeper.spent
+        if left <= 0:
+            return 0
+        return min(left // self.reader.scale, self.reader.wallet_tokens(self.keeper.address))
 
     def _world(self, subject: Holding, quotes: Mapping[int, Quote]) -> World:
         offers: dict[tuple[int, bool], list[Offer]] = {}
@@ -300,6 +335,43 @@ class _Tick:
         for result in self._do(plan):
             keeper._reclaimed_at[result.action.account] = self.now
 
+    def _arrears(self, rows: Iterable[Row]) -> None:
+        """Note and clear arrears; buy from accounts that are for sale for them, and of the fund."""
+        if not self.policy.collateral:
+            return
+        keeper = self.keeper
+        keeper._arrears_at = {
+            account: at
+            for account, at in keeper._arrears_at.items()
+            if 0 <= self.now - at < self.policy.settle_every
+        }
+        rows = [row for row in rows if row.since or row.unpaid]
+        if self._sent and rows:
+            # what was settled meanwhile owes less
+            rows = self.reader.rows([row.account for row in rows])
+        plan = decide.plan_arrears(rows, keeper._arrears_at, self.now, self.policy)
+        for result in self._do(plan):
+            keeper._arrears_at[result.action.account] = self.now
+        if not self._budget():
+            return
+        overdue = [row.account for row in rows if row.pledged and row.is_overdue(self.now)]
+        for account in (*overdue, FUND):
+            self._buy(account)
+
+    def _buy(self, account: int) -> None:
+        for _ in range(self.policy.steps_per_account):
+            sale = self.reader.sale(account)
+            if not sale.pledges:
+                return
+            plan = self._plan_purchases(self.reader.row(account), sale)
+            if not plan.actions:
+                return
+            result = self._send(plan.actions[0])
+            if result.outcome is not Outcome.DONE or result.action.kind is Kind.SETTLE:
+                self.tried.add(result.action.key)
+            if result.outcome is Outcome.PLANNED:
+                return
+
     def _do(self, plan: Plan) -> list[Result]:
         """Send every action of a plan; return what became of those that were sent."""
         results = [self._send(action) for action in plan.actions]
@@ -343,6 +415,7 @@ class _Tick:
 
     def _learn(self, result: Result) -> None:
         """Forget what the action has changed, and remember what will not work again."""
+        self.keeper.spent += result.spent
         offer = result.action.offer
         if offer is not None:
             self.book.used(offer.order_hash)

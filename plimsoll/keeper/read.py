@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
 from plimsoll.keeper.slices import RiskBook
-from plimsoll.keeper.types import Holding, Leg, MarketExtra, MarketView, Quote, Row
+from plimsoll.keeper.types import Holding, Leg, MarketExtra, MarketView, Pledge, Quote, Row, Sale
 from plimsoll.protocol.backend import EvmBackend
 from plimsoll.protocol.errors import BackendError
 from plimsoll.reference.margin import Globals, Risk
@@ -24,7 +24,8 @@ PARAMETERS_AGE = 3_600
 #: Likewise funding, sync marks and freezes, where nothing is decided by them alone.
 EXTRAS_AGE = 600
 
-_FRESH = 0
+_FRESH, _DIVERGED = 0, 2
+_MASK_96 = 2**96 - 1
 _FIELDS = len(Row.__slots__)
 _REFUSALS = {
     1: "not listed",
@@ -58,6 +59,18 @@ class Deployment(Protocol):
     @property
     def risk(self) -> Any:
         """The risk model."""
+
+    @property
+    def vault(self) -> Any:
+        """The collateral vault."""
+
+    @property
+    def token(self) -> Any:
+        """The quote token."""
+
+    @property
+    def scale(self) -> int:
+        """Quote WAD per unit of the quote token."""
 
 
 class _RowCodec:
@@ -175,6 +188,40 @@ class Reader:
                     refusal=_REFUSALS.get(quote.reason, ""),
                 )
         return found
+
+    def sale(self, account: int) -> Sale:
+        """What an account has pledged, and on what terms it is for sale."""
+        vault = self._p.vault
+        balances = [int(amount) for amount in vault.balances(account)]
+        pledges = []
+        for address, amount in zip(vault.tokens(), balances, strict=False):
+            if amount:
+                pledges.append(self._pledge(str(address), amount))
+        need, share = vault.terms(account)
+        opened = int(vault.sale_opened(account))
+        return Sale(pledges, opened, int(need), int(share))
+
+    def _pledge(self, token: str, amount: int) -> Pledge:
+        state = self._p.vault.token_state(token)
+        word = int(self._p.oracle.quotes(1 << state.market)[state.market])
+        price, other, status = word & _MASK_96, (word >> 96) & _MASK_96, word >> 192
+        return Pledge(
+            token=token,
+            amount=amount,
+            scale=int(10 ** (18 - state.decimals)),
+            haircut=int(state.haircut),
+            price=max(price, other) if status == _DIVERGED else price,
+            is_priced=status in (_FRESH, _DIVERGED),
+        )
+
+    def wallet_tokens(self, who: str) -> int:
+        """What somebody has of the quote token, units."""
+        return int(self._p.token.balanceOf(who))
+
+    @property
+    def scale(self) -> int:
+        """Quote WAD per unit of the quote token."""
+        return int(self._p.scale)
 
     # ---- markets ---------------------------------------------------------------------------------
 

@@ -72,6 +72,36 @@ class TickReport:
         return self.count(Kind.SETTLE)
 
     @property
+    def sales(self) -> int:
+        """Sales of collateral opened."""
+        return self.count(Kind.OPEN_SALE)
+
+    @property
+    def bought(self) -> int:
+        """Purchases of collateral."""
+        return self.count(Kind.BUY)
+
+    @property
+    def seized(self) -> int:
+        """Tokens seized from bankrupt accounts."""
+        return self.count(Kind.SEIZE)
+
+    @property
+    def noted(self) -> int:
+        """Accounts whose arrears were noted."""
+        return self.count(Kind.NOTE)
+
+    @property
+    def cleared(self) -> int:
+        """Accounts whose arrears were cleared."""
+        return self.count(Kind.CLEAR)
+
+    @property
+    def spent(self) -> int:
+        """What collateral was bought for, quote WAD."""
+        return sum(r.spent for r in self.results)
+
+    @property
     def failed(self) -> int:
         """Actions that failed."""
         return self.count(outcome=Outcome.FAILED)
@@ -110,8 +140,14 @@ class TickReport:
             "resolved": self.resolved,
             "called": self.called,
             "settled": self.settled,
+            "sales": self.sales,
+            "bought": self.bought,
+            "seized": self.seized,
+            "noted": self.noted,
+            "cleared": self.cleared,
             "failed": self.failed,
             "rewards": str(self.rewards),
+            "spent": str(self.spent),
             "gas": self.gas,
             "seconds": round(self.seconds, 4),
             "actions": [_row(result) for result in self.results],
@@ -163,6 +199,11 @@ class TickReport:
             "taken over": self.takeovers,
             "resolved": self.resolved,
             "settled": self.settled,
+            "put up for sale": self.sales,
+            "bought": self.bought,
+            "seized": self.seized,
+            "overdue noted": self.noted,
+            "overdue cleared": self.cleared,
             "planned": self.count(outcome=Outcome.PLANNED),
             "refused": self.count(outcome=Outcome.REFUSED),
             "failed": self.failed,
@@ -171,6 +212,8 @@ class TickReport:
         parts += [f"{number} {what}" for what, number in counts.items() if number]
         if self.rewards:
             parts.append(f"reward {quote_text(self.rewards)}")
+        if self.spent:
+            parts.append(f"spent {quote_text(self.spent)}")
         return ("dry run: " if self.dry_run else "") + ", ".join(parts)
 
 
@@ -194,6 +237,8 @@ def _row(result: Result) -> dict[str, Any]:
         "reason": action.reason,
         "outcome": result.outcome.value,
         "detail": result.detail,
+        "token": action.token or None,
+        "spent": str(result.spent),
         "reward": str(result.reward),
         "gas": result.gas,
         "transaction": result.txn_hash,

@@ -9,6 +9,7 @@ from typing import Any
 
 from plimsoll.keeper.read import Deployment
 from plimsoll.keeper.types import Action, Kind
+from plimsoll.protocol.backend import address_of
 from plimsoll.protocol.errors import ProtocolError, Refused
 
 log = logging.getLogger("plimsoll.keeper")
@@ -16,6 +17,10 @@ log = logging.getLogger("plimsoll.keeper")
 #: The state has moved on since it was read: the work is done, or not needed any more.
 _MOOT = frozenset(
     {
+        "arrears: already noted",
+        "arrears: no claims",
+        "arrears: not noted for a day",
+        "arrears: there are none",
         "cover: nothing to pay",
         "liquidation: account bankrupt",
         "liquidation: account is healthy",
@@ -28,6 +33,16 @@ _MOOT = frozenset(
         "resolve: account is solvent",
         "resolve: nothing to do",
         "thaw: market is not frozen",
+        # somebody else was first, or the price has moved
+        "vault: above the balance",
+        "vault: above the limit",
+        "vault: account is solvent",
+        "vault: amount is zero",
+        "vault: more than is needed",
+        "vault: not for sale",
+        "vault: nothing to sell",
+        "vault: sale is open",
+        "vault: sale is running",
     }
 )
 
@@ -44,7 +59,7 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """An action and what became of it; `reward` in quote WAD, `gas` in units."""
+    """An action and what became of it; `reward` and `spent` in quote WAD, `gas` in units."""
 
     action: Action
     outcome: Outcome
@@ -52,6 +67,7 @@ class Result:
     gas: int = 0
     reward: int = 0
     txn_hash: str = ""
+    spent: int = 0
 
 
 class Sender:
@@ -90,6 +106,7 @@ class Sender:
             gas=int(receipt.gas_used),
             reward=_reward(action, receipt),
             txn_hash=str(receipt.txn_hash),
+            spent=self._spent(action, receipt),
         )
 
     def _call(self, action: Action) -> Any:
@@ -121,6 +138,16 @@ class Sender:
                 return engine.call_margin(action.account, sender=sender)
             case Kind.RECLAIM:
                 return engine.reclaim(action.account, sender=sender)
+            case Kind.OPEN_SALE:
+                return self._p.vault.open_sale(action.account, sender=sender)
+            case Kind.BUY:
+                return self._buy(action)
+            case Kind.SEIZE:
+                return self._p.vault.seize(action.account, action.token, sender=sender)
+            case Kind.NOTE:
+                return engine.note_arrears(action.account, sender=sender)
+            case Kind.CLEAR:
+                return engine.clear_arrears(action.account, sender=sender)
             case Kind.SYNC:
                 return engine.sync(action.market, sender=sender)
             case Kind.ACCRUE:
@@ -134,6 +161,22 @@ class Sender:
             case Kind.CHECKPOINT:
                 return self._p.oracle.checkpoint(action.market, sender=sender)
 
+    def _buy(self, action: Action) -> Any:
+        """Buy collateral; the vault may take what it costs at most, and no more afterwards."""
+        vault, token, sender = self._p.vault, self._p.token, self._account
+        who = address_of(sender)
+        if int(token.allowance(who, vault.address)) < action.limit:
+            token.approve(vault.address, action.limit, sender=sender)
+        return vault.buy(
+            action.account, action.token, action.units, action.limit, who, sender=sender
+        )
+
+    def _spent(self, action: Action, receipt: Any) -> int:
+        if action.kind is not Kind.BUY:
+            return 0
+        paid = sum(int(event["paid"]) for event in receipt.events("CollateralSold"))
+        return paid * self._p.scale
+
     def _credited(self, action: Action) -> int:
         """Who gets the reward: the keeper, or its next account where it takes part itself."""
         parts = {action.account, action.offer.account if action.offer else 0}
@@ -146,7 +189,7 @@ class Sender:
 def _judge(action: Action, reason: str) -> Outcome:
     if reason in _MOOT:
         return Outcome.MOOT
-    if action.kind in (Kind.ORDER, Kind.TAKEOVER):
+    if action.kind in (Kind.ORDER, Kind.TAKEOVER, Kind.BUY):
         return Outcome.REFUSED
     return Outcome.FAILED
 

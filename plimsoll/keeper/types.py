@@ -11,13 +11,16 @@ from typing import Any
 from plimsoll.keeper.slices import RiskBook
 from plimsoll.orders.book import Offer
 from plimsoll.reference.numbers import (
+    CONFIG,
     CRITICAL,
     DECAY_ONE,
     MINUTE,
     MINUTES,
+    PATIENCE,
     PREMIUM_PACE,
     PREMIUM_UNIT,
     PSI,
+    SALE,
     VOID,
     WAD,
     WIDTH_UNIT,
@@ -27,6 +30,11 @@ from plimsoll.reference.numbers import (
     sync_price,
     trunc_div,
 )
+
+#: LIQ-7: a haircut times a share of it (WAD)
+DISCOUNT_UNIT = CONFIG * WAD
+#: an amount (WAD) times a price (WAD) times what a discount leaves of its unit, to quote WAD
+RATE_UNIT = WAD * DISCOUNT_UNIT
 
 #: The fund's account: it has claims like any other and is settled like any other.
 FUND = 1
@@ -45,19 +53,28 @@ class Row:
     initial: int
     gross: int  # sum of |notional|
     blind: int  # bitmap: live legs without a fresh price
+    collateral: int = 0  # what its collateral counts for in `equity`
+    losses: int = 0  # sum of negative pnl, its magnitude
     deadline: int = 0  # of its margin call, seconds; 0: none (LIQ-1)
     locked: int = 0  # whether a resolve has locked it (LIQ-4)
     debt: int = 0  # what others paid for it
+    pledged: int = 0  # whether it has collateral (LIQ-7)
+    since: int = 0  # when its arrears were noted; 0: they are not
 
     @property
     def arrears(self) -> int:
         """What the account owes to its markets."""
-        return self.cash - self.initial_equity
+        return self.losses
 
     @property
     def claims(self) -> int:
         """What its markets owe to the account."""
-        return self.equity - self.initial_equity
+        return self.equity - self.collateral - self.cash + self.losses
+
+    @property
+    def unpaid(self) -> int:
+        """What it owes beyond its cash."""
+        return max(0, self.losses - self.cash)
 
     @property
     def is_bankrupt(self) -> bool:
@@ -82,6 +99,15 @@ class Row:
         """Whether it may be taken over now, as far as calls go (LIQ-1)."""
         at_once = self.equity * WAD < PSI * self.maintenance
         return at_once or (self.is_called(now) and self.deadline <= now)
+
+    def is_for_sale(self, now: int) -> bool:
+        """Whether what it has pledged is for sale because of its margin (LIQ-7)."""
+        below = self.equity < self.maintenance or self.equity < 0
+        return bool(self.pledged) and below and self.is_due(now)
+
+    def is_overdue(self, now: int) -> bool:
+        """Whether it is for sale because of arrears that were noted long ago."""
+        return self.since > 0 and now >= self.since + PATIENCE
 
     @property
     def health(self) -> Fraction | None:
@@ -112,6 +138,41 @@ class Holding:
 
     row: Row
     legs: Mapping[int, Leg]
+
+
+@dataclass(frozen=True, slots=True)
+class Pledge:
+    """What an account has of a collateral token."""
+
+    token: str  # address
+    amount: int  # token units
+    scale: int  # WAD per unit
+    haircut: int  # 1e5, of now
+    price: int  # that it is sold at, quote WAD
+    is_priced: bool  # FRESH or DIVERGED: it can be bought
+    name: str = ""
+
+    def rate(self, share: int) -> int:
+        """What a unit is sold for at a share of the haircut, 1e-41 of a quote WAD."""
+        return self.scale * self.price * (DISCOUNT_UNIT - self.haircut * share)
+
+
+@dataclass(frozen=True, slots=True)
+class Sale:
+    """What an account has pledged, and on what terms it is for sale (LIQ-7)."""
+
+    pledges: Sequence[Pledge]
+    opened: int  # second at which its last sale was opened; 0: never
+    need: int  # quote WAD that may be raised; 0: it is not for sale
+    share: int  # the discount as a share of the haircut, WAD
+
+    def runs(self, now: int) -> bool:
+        """Whether the sale that was opened last is still valid."""
+        return self.opened > 0 and now <= self.opened + VOID
+
+    def is_over(self, now: int) -> bool:
+        """Whether what is left may be seized from a bankrupt account."""
+        return self.runs(now) and now - self.opened >= SALE
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +266,11 @@ class Kind(StrEnum):
     TAKEOVER = "takeover"
     SETTLE = "settle"
     RECLAIM = "reclaim"
+    OPEN_SALE = "open sale"
+    BUY = "buy collateral"
+    SEIZE = "seize"
+    NOTE = "note arrears"
+    CLEAR = "clear arrears"
     COVER = "cover"
     SYNC = "sync"
     ACCRUE = "accrue"
@@ -215,7 +281,10 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """One call, and why. `market` is a bitmap for a checkpoint and -1 where none is meant."""
+    """One call, and why. `market` is a bitmap for a checkpoint and -1 where none is meant.
+
+    `token` (an address) and `units` are collateral, `limit` the most to pay, quote token units.
+    """
 
     kind: Kind
     account: int
@@ -224,11 +293,15 @@ class Action:
     size: int = 0
     price: int = 0
     offer: Offer | None = None
+    token: str = ""
+    units: int = 0
+    limit: int = 0
 
     @property
     def key(self) -> tuple[Any, ...]:
         """What tells this choice from others: a refused one is not tried again in the tick."""
-        return (self.kind, self.account, self.market, self.offer and self.offer.order_hash)
+        order = self.offer and self.offer.order_hash
+        return (self.kind, self.account, self.market, order, self.token)
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,6 +337,11 @@ class Policy:
     the fund and checkpoints are looked at every `chores_every` seconds. With `upkeep` marks are
     synchronised, frozen markets thawed, funding is accrued once `settle_above` of it is due, and
     volatility observed every `observe_every` seconds where sigma follows it, once a day elsewhere.
+
+    Collateral: sales are opened, arrears of at least `settle_above` noted and cleared, and what a
+    bankrupt account still has is seized, all without money. `buy_collateral` is what the keeper may
+    spend of its wallet's quote tokens in all (quote WAD; 0: it never buys), at discounts of at
+    least `min_discount` (1e5).
     """
 
     prefer: str = "orders"
@@ -284,6 +362,9 @@ class Policy:
     chores_every: int = 600
     checkpoint_age: int = 3_600
     account_index: int = 0
+    collateral: bool = True
+    buy_collateral: int = 0
+    min_discount: int = 1_000
 
     def __post_init__(self) -> None:
         """Refuse what makes no sense."""
@@ -291,6 +372,8 @@ class Policy:
             raise ValueError(f"prefer is {self.prefer!r}; it is 'orders' or 'own'")
         if self.steps_per_account < 1 or self.passes < 1:
             raise ValueError("steps_per_account and passes are at least 1")
+        if self.buy_collateral < 0 or not 0 <= self.min_discount <= CONFIG:
+            raise ValueError("buy_collateral is at least 0, min_discount between 0 and 1e5")
 
 
 @dataclass(frozen=True, slots=True)

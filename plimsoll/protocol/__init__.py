@@ -7,7 +7,15 @@ result with typed calls, `orders` are what makers sign. `backend` has the two ro
 from __future__ import annotations
 
 from plimsoll.protocol.backend import Backend, EvmBackend
-from plimsoll.protocol.client import Plimsoll, account_id, connect, index_of, owner_of, wad
+from plimsoll.protocol.client import (
+    Pledge,
+    Plimsoll,
+    account_id,
+    connect,
+    index_of,
+    owner_of,
+    wad,
+)
 from plimsoll.protocol.contract import Contract, Log, Receipt
 from plimsoll.protocol.deploy import Deployment, deploy, verify
 from plimsoll.protocol.errors import (
@@ -37,6 +45,7 @@ __all__ = [
     "OrderError",
     "Plan",
     "PlanError",
+    "Pledge",
     "Plimsoll",
     "ProtocolError",
     "Receipt",

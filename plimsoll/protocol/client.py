@@ -23,6 +23,8 @@ FUND, TREASURY = 1, 2
 #: status of a feed
 FRESH, STALE, DIVERGED, INVALID = 0, 1, 2, 3
 _UNLIMITED = 2**256 - 1
+_MASK_96 = 2**96 - 1
+_DAY = 86_400
 #: key in the record -> the artifacts whose functions the contract has
 KINDS: dict[str, tuple[str, ...]] = {
     "token": ("TestToken",),
@@ -45,6 +47,7 @@ KINDS: dict[str, tuple[str, ...]] = {
         "MarginEngineAdmin",
     ),
     "fund": ("InsuranceFund",),
+    "vault": ("CollateralVault",),
     "lens": ("MarginLens",),
     "timelock": ("Timelock",),
 }
@@ -91,12 +94,38 @@ class MarketInfo:
     feed_decimals: int
 
 
+@dataclass(frozen=True)
+class CollateralInfo:
+    """A collateral token of the deployment. `slot` is the oracle's market that prices it."""
+
+    name: str
+    token: Contract
+    decimals: int
+    slot: int
+
+
+@dataclass(frozen=True)
+class Pledge:
+    """What an account has of a collateral token: token units, the token's price (quote WAD), the
+    status of its feed, its haircut of now (1e5), and what it counts for (quote WAD)."""
+
+    name: str
+    amount: int
+    decimals: int
+    slot: int
+    price: int
+    status: int
+    haircut: int
+    worth: int
+
+
 class Plimsoll:
     """The contracts of one deployment. `engine` has the functions of all five code
     contracts behind its address.
 
-    Accounts are ids (`account_id(owner, index)`), markets are names or numbers, amounts are what
-    the contracts take: token units in deposit and withdraw, WAD elsewhere. `sender` is an account
+    Accounts are ids (`account_id(owner, index)`), markets and collateral tokens are names (markets
+    numbers too), amounts are what the contracts take: token units in deposit and withdraw and of
+    collateral, WAD elsewhere. `sender` is an account
     of the backend. Every call raises Refused when the contract does.
     """
 
@@ -113,6 +142,7 @@ class Plimsoll:
         self.extension = self._contract("extension")
         self.engine = self._contract("engine")
         self.fund = self._contract("fund")
+        self.vault = self._contract("vault")
         self.lens = self._contract("lens")
         #: owner of the others; None where the deployer kept them (a local network)
         self.timelock = self._contract("timelock") if "timelock" in record.contracts else None
@@ -120,6 +150,14 @@ class Plimsoll:
             name: self._market(name, kept) for name, kept in record.plan["markets"].items()
         }
         self._numbers = {market.number: name for name, market in self.markets.items()}
+        planned = record.plan["collateral"]
+        self.collateral = {name: self._collateral(name, kept) for name, kept in planned.items()}
+        #: everything that has a price: the markets, and collateral with a feed of its own
+        self.priced = self.markets | {
+            name: self._market(name, {**kept, "number": kept["market"]})
+            for name, kept in planned.items()
+            if "feed" in kept
+        }
 
     def _contract(self, key: str) -> Contract:
         address = self.record.address(key)
@@ -146,17 +184,25 @@ class Plimsoll:
             name, int(kept["number"]), feed, aggregator, int(kept["feed"]["decimals"])
         )
 
+    def _collateral(self, name: str, kept: dict[str, Any]) -> CollateralInfo:
+        address = self.record.address(f"collateral {name}")
+        artifact = self.backend.artifact("TestToken")
+        token = self.backend.at(str(address), artifact, label=name)
+        given = kept["token"]
+        decimals = given["decimals"] if isinstance(given, dict) else token.decimals()
+        return CollateralInfo(name, token, int(decimals), int(kept["market"]))
+
     @property
     def owned(self) -> tuple[Contract, ...]:
         """The contracts that have an owner."""
-        return (self.oracle, self.risk, self.admin, self.extension, self.engine)
+        return (self.oracle, self.risk, self.vault, self.admin, self.extension, self.engine)
 
     # -- names -------------------------------------------------------------------------------------
 
     @property
     def feeds(self) -> dict[str, Contract]:
-        """Market name -> what sets its price on a local network, else what tells it."""
-        return {name: market.aggregator or market.feed for name, market in self.markets.items()}
+        """Name of what has a price -> what sets it on a local network, else what tells it."""
+        return {name: market.aggregator or market.feed for name, market in self.priced.items()}
 
     @cached_property
     def decimals(self) -> int:
@@ -193,6 +239,18 @@ class Plimsoll:
         """Return the address that owns an account."""
         return owner_of(account)
 
+    def collateral_token(self, name: str) -> CollateralInfo:
+        """Return a collateral token. Raises ValueError for an unknown name."""
+        if name not in self.collateral:
+            known = ", ".join(self.collateral) or "none"
+            raise ValueError(f"no collateral token {name!r}; there are {known}")
+        return self.collateral[name]
+
+    def to_collateral_units(self, name: str, amount: Decimal | int | str) -> int:
+        """Return an amount of a collateral token, as people write it, in its units; exact or
+        ValueError."""
+        return _scaled(amount, self.collateral_token(name).decimals)
+
     def to_token_units(self, quote: Decimal | int | str) -> int:
         """Return an amount of quote, as people write it, in token units; exact or ValueError."""
         return _scaled(quote, self.decimals)
@@ -203,15 +261,28 @@ class Plimsoll:
         """Make token units on a local network."""
         return _receipt(self.token.mint(address_of(receiver), amount))
 
+    def mint_collateral(self, name: str, receiver: Any, amount: int) -> Receipt:
+        """Make units of a collateral token on a local network."""
+        return _receipt(self.collateral_token(name).token.mint(address_of(receiver), amount))
+
     def approve(self, *, sender: Any, amount: int = _UNLIMITED) -> Receipt:
         """Let the engine take the sender's tokens."""
         return _receipt(self.token.approve(self.engine.address, amount, sender=sender))
+
+    def approve_vault(
+        self, name: str | None = None, *, sender: Any, amount: int = _UNLIMITED
+    ) -> Receipt:
+        """Let the vault take the sender's units of a collateral token; without a name, the quote
+        tokens that collateral is bought with."""
+        token = self.token if name is None else self.collateral_token(name).token
+        return _receipt(token.approve(self.vault.address, amount, sender=sender))
 
     def set_price(
         self, market: str | int, price: Decimal | int | str, *, sender: Any = None
     ) -> Receipt:
         """Set a mock feed, quote per base; the feed's own decimals must hold it."""
-        info = self.markets[self.name(self.number(market))]
+        found = self.priced.get(str(market))
+        info = found or self.markets[self.name(self.number(market))]
         if info.aggregator is None:
             raise BackendError(f"the feed of {info.name} is a real one; nobody sets its price")
         answer = _scaled(price, info.feed_decimals)
@@ -227,6 +298,19 @@ class Plimsoll:
         """Take token units out, to the owner unless `receiver` says otherwise."""
         to = owner_of(account) if receiver is None else address_of(receiver)
         return _receipt(self.engine.withdraw(account, amount, to, sender=sender))
+
+    def deposit_collateral(self, account: int, name: str, amount: int, *, sender: Any) -> Receipt:
+        """Bring collateral, as the owner or an operator; the sender has approved the vault."""
+        token = self.collateral_token(name).token.address
+        return _receipt(self.vault.deposit(account, token, amount, sender=sender))
+
+    def withdraw_collateral(
+        self, account: int, name: str, amount: int, *, sender: Any, receiver: Any = None
+    ) -> Receipt:
+        """Take collateral out, to the owner unless `receiver` says otherwise."""
+        to = owner_of(account) if receiver is None else address_of(receiver)
+        token = self.collateral_token(name).token.address
+        return _receipt(self.vault.withdraw(account, token, amount, to, sender=sender))
 
     def set_operator(self, operator: Any, approved: bool = True, *, sender: Any) -> Receipt:
         """Let somebody trade for all the sender's accounts, or no longer."""
@@ -328,6 +412,90 @@ class Plimsoll:
     def resolve(self, account: int, market: str | int, keeper: int, *, sender: Any) -> Receipt:
         """Close a leg of a bankrupt account (LIQ-4)."""
         return _receipt(self.engine.resolve(account, self.number(market), keeper, sender=sender))
+
+    # -- other collateral (LIQ-7) ------------------------------------------------------------------
+
+    def open_sale(self, account: int, *, sender: Any = None) -> Receipt:
+        """Start the clock of the sale of what an account has pledged."""
+        return _receipt(self.vault.open_sale(account, sender=sender))
+
+    def buy_collateral(
+        self,
+        account: int,
+        name: str,
+        amount: int,
+        limit: int,
+        *,
+        sender: Any,
+        receiver: Any = None,
+    ) -> Receipt:
+        """Buy units that are for sale, for `limit` quote token units at most; account FUND has
+        what was seized. The sender has approved the vault (`approve_vault()`)."""
+        to = address_of(sender if receiver is None else receiver)
+        token = self.collateral_token(name).token.address
+        return _receipt(self.vault.buy(account, token, amount, limit, to, sender=sender))
+
+    def seize(self, account: int, name: str, *, sender: Any = None) -> Receipt:
+        """Move what a bankrupt account has of a token to the fund, so that it can be resolved."""
+        token = self.collateral_token(name).token.address
+        return _receipt(self.vault.seize(account, token, sender=sender))
+
+    def note_arrears(self, account: int, *, sender: Any = None) -> Receipt:
+        """Note arrears that an account's cash does not pay; an hour later it is for sale."""
+        return _receipt(self.engine.note_arrears(account, sender=sender))
+
+    def clear_arrears(self, account: int, *, sender: Any = None) -> Receipt:
+        """Turn arrears that were noted a day ago into claims of the fund."""
+        return _receipt(self.engine.clear_arrears(account, sender=sender))
+
+    def sale_terms(self, account: int) -> tuple[int, int]:
+        """Return what may be raised (quote WAD; zero: nothing is for sale), and the discount as a
+        share of the haircut (WAD)."""
+        need, share = self.vault.terms(account)
+        return int(need), int(share)
+
+    def collateral_cost(self, account: int, name: str, amount: int) -> int:
+        """Return what buying so much would cost now, quote token units."""
+        token = self.collateral_token(name).token.address
+        return int(self.vault.cost(account, token, amount))
+
+    def collateral_of(self, account: int) -> list[Pledge]:
+        """Return what an account has pledged, token by token; the sum of `worth` is what it counts
+        for in the account's equity (the fund's counts for nothing there)."""
+        balances = self.vault.balances(account)
+        found = []
+        for info in self.collateral.values():
+            state = self.vault.token_state(info.token.address)
+            amount = int(balances[state.index])
+            if amount == 0:
+                continue
+            price, status = self._collateral_price(info.slot)
+            scale = 10 ** (18 - info.decimals)
+            found.append(
+                Pledge(
+                    name=info.name,
+                    amount=amount,
+                    decimals=info.decimals,
+                    slot=info.slot,
+                    price=price,
+                    status=status,
+                    haircut=int(state.haircut),
+                    # rounds down, as in the vault
+                    worth=amount * scale * price * (10**5 - int(state.haircut)) // 10**23,
+                )
+            )
+        return found
+
+    def _collateral_price(self, slot: int) -> tuple[int, int]:
+        """Return the price that collateral counts at, and the status of its feed: of two that
+        disagree the better one, of a feed that failed the last good one, for a day."""
+        word = int(self.oracle.quotes(1 << slot)[slot])
+        price, other, status = word & _MASK_96, (word >> 96) & _MASK_96, word >> 192
+        if status == DIVERGED:
+            price = max(price, other)
+        elif status != FRESH and self.backend.now() > self.oracle.last_good(slot).time + _DAY:
+            price = 0
+        return price, status
 
     # -- views -------------------------------------------------------------------------------------
 

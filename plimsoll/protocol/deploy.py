@@ -28,7 +28,7 @@ from plimsoll.protocol.errors import (
     Refused,
     VerifyError,
 )
-from plimsoll.protocol.plan import MARKETS, WAD, Market, Plan
+from plimsoll.protocol.plan import MARKETS, WAD, Collateral, Feed, Market, Plan
 from plimsoll.protocol.record import Deployed, Done, Pending, Record
 from plimsoll.reference.margin import pack_rows
 
@@ -36,7 +36,7 @@ Say = Callable[[str], None]
 
 #: the contracts that have an owner; that of the code contracts behind the engine rules nothing but
 #: an empty ledger, and the deployer does not keep it either
-_OWNED = ("oracle", "risk", "admin", "liquidation", "settlement", "extension", "engine")
+_OWNED = ("oracle", "risk", "vault", "admin", "liquidation", "settlement", "extension", "engine")
 #: (contract, role) that act at once, in the contracts that know them
 _ROLES = (("engine", "guardian"), ("risk", "guardian"), ("risk", "steward"))
 _TIMELOCK_ROLES = ("DEFAULT_ADMIN_ROLE", "PROPOSER_ROLE", "CANCELLER_ROLE", "EXECUTOR_ROLE")
@@ -241,7 +241,12 @@ class Deployment:
             yield Step("token", "TestToken", lambda: (test.decimals,))
         for name, market in plan.markets.items():
             if market.feed.mock is not None:
-                yield from self._mock_feed(name, market)
+                yield from self._mock_feed(name, market.feed)
+        for name, token in plan.collateral.items():
+            if token.token.test is not None:
+                yield self._test_token(name, token.token.test.decimals)
+            if token.feed is not None and token.feed.mock is not None:
+                yield from self._mock_feed(name, token.feed)
         yield Step("oracle", "PriceOracle")
         yield Step(
             "risk",
@@ -279,6 +284,7 @@ class Deployment:
                 plan.fund.notice,
             ),
         )
+        yield Step("vault", "CollateralVault", lambda: (self._address("engine"),))
         yield Step("lens", "MarginLens", lambda: (self._address("engine"),))
         governance = plan.governance
         if governance is not None:
@@ -294,12 +300,18 @@ class Deployment:
         # between markets that are set correlations change by announcement only
         yield self._set_correlations()
         for name, market in plan.markets.items():
-            yield self._set_feed(name, market)
+            yield self._set_feed(name, market.number, market.feed, market.ceiling)
             yield self._set_risk(name, market)
+        for name, token in plan.collateral.items():
+            if token.feed is not None:
+                yield self._set_feed(name, plan.slot(name), token.feed, token.ceiling)
         yield self._set_fund()
+        yield self._set_vault()
         yield from self._seed()
         for name, market in plan.markets.items():
             yield self._list(name, market)
+        for name, token in plan.collateral.items():
+            yield self._list_token(name, token)
         yield self._set_reward()
         if governance is not None:
             for key, role in _ROLES:
@@ -316,43 +328,34 @@ class Deployment:
             self._address("risk"),
         )
 
-    def _mock_feed(self, name: str, market: Market) -> Iterator[Step]:
-        mock = market.feed.mock
+    @staticmethod
+    def _test_token(name: str, decimals: int) -> Step:
+        return Step(f"collateral {name}", "TestToken", lambda: (decimals,))
+
+    def _mock_feed(self, name: str, feed: Feed) -> Iterator[Step]:
+        mock = feed.mock
         if mock is None:
             return
         aggregator = f"aggregator {name}"
         yield Step(aggregator, "MockAggregator", lambda: (mock.decimals, mock.answer()))
         yield Step(f"feed {name}", "FeedProxy", lambda: (self._address(aggregator),))
 
-    def _feed(self, name: str, market: Market) -> str:
-        return market.feed.address or self._address(f"feed {name}")
-
-    def _set_feed(self, name: str, market: Market) -> Step:
-        number, feed = market.number, market.feed
+    def _set_feed(self, name: str, number: int, feed: Feed, ceiling: int) -> Step:
+        def wanted() -> tuple[Any, ...]:
+            where = feed.address or self._address(f"feed {name}")
+            return (where, feed.heartbeat, feed.units("gap"), ceiling)
 
         def done() -> bool:
             try:
-                return _feed_of(self._at("oracle").feed(number)) == self._wanted_feed(name, market)
+                return _feed_of(self._at("oracle").feed(number)) == wanted()
             except Refused:
                 return False
 
         def run() -> Receipt:
-            self._freshen(name, market)
-            return self._send(
-                "oracle",
-                "set_feed",
-                number,
-                self._feed(name, market),
-                feed.heartbeat,
-                feed.units("gap"),
-                market.ceiling,
-            )
+            self._freshen(name, feed)
+            return self._send("oracle", "set_feed", number, *wanted())
 
         return Step(f"set feed {name}", done=done, run=run, owner_of="oracle")
-
-    def _wanted_feed(self, name: str, market: Market) -> tuple[Any, ...]:
-        where = self._feed(name, market)
-        return (where, market.feed.heartbeat, market.feed.units("gap"), market.ceiling)
 
     def _set_risk(self, name: str, market: Market) -> Step:
         wanted = market.risk.chain()
@@ -377,6 +380,14 @@ class Deployment:
             "set fund",
             done=lambda: self._at("engine").addresses()[3] == self._address("fund"),
             run=lambda: self._send("engine", "set_fund", self._address("fund")),
+            owner_of="engine",
+        )
+
+    def _set_vault(self) -> Step:
+        return Step(
+            "set vault",
+            done=lambda: self._at("engine").addresses()[4] == self._address("vault"),
+            run=lambda: self._send("engine", "set_vault", self._address("vault")),
             owner_of="engine",
         )
 
@@ -411,7 +422,7 @@ class Deployment:
 
     def _list(self, name: str, market: Market) -> Step:
         def run() -> Receipt:
-            self._freshen(name, market)
+            self._freshen(name, market.feed)
             return self._send(
                 "engine",
                 "list_market",
@@ -425,6 +436,30 @@ class Deployment:
             done=lambda: self._at("engine").market_state(market.number).long_a != 0,
             run=run,
             owner_of="engine",
+        )
+
+    def _list_token(self, name: str, token: Collateral) -> Step:
+        key = f"collateral {name}"
+
+        def run() -> Receipt:
+            if token.market is not None:
+                self._freshen(token.market, self.plan.markets[token.market].feed)
+            elif token.feed is not None:
+                self._freshen(name, token.feed)
+            return self._send(
+                "vault",
+                "list_token",
+                self._address(key),
+                self.plan.slot(name),
+                token.units("haircut"),
+                token.units("cap"),
+            )
+
+        return Step(
+            f"list {key}",
+            done=lambda: self._address(key) in self._at("vault").tokens(),
+            run=run,
+            owner_of="vault",
         )
 
     def _set_reward(self) -> Step:
@@ -463,8 +498,9 @@ class Deployment:
         return address
 
     def _at(self, key: str) -> Contract:
-        other = "FeedProxy" if key.startswith("feed ") else "MockAggregator"
-        parts = [self.backend.artifact(name) for name in KINDS.get(key, (other,))]
+        kinds = {"feed": "FeedProxy", "aggregator": "MockAggregator", "collateral": "TestToken"}
+        names = KINDS[key] if key in KINDS else (kinds[key.split()[0]],)
+        parts = [self.backend.artifact(name) for name in names]
         label = "" if key in KINDS else key
         return self.backend.at(self._address(key), *parts, label=label)
 
@@ -479,13 +515,13 @@ class Deployment:
         scale = 10 ** (18 - self._decimals())
         return int(self.plan.fund.units("seed") // scale)
 
-    def _freshen(self, name: str, market: Market) -> None:
+    def _freshen(self, name: str, feed: Feed) -> None:
         """Let a mock feed answer anew when it went stale while the deployment was interrupted."""
-        mock = market.feed.mock
+        mock = feed.mock
         if mock is None:
             return
         updated = self._at(f"feed {name}").latestRoundData()[3]
-        if self.backend.now() - updated > market.feed.heartbeat // 2:
+        if self.backend.now() - updated > feed.heartbeat // 2:
             self._send(f"aggregator {name}", "set_answer", mock.answer())
             self.sent += 1
 
@@ -504,7 +540,7 @@ class Deployment:
         buffers = 0
         for name, market in self.plan.markets.items():
             try:
-                price = self._first_price(market)
+                price = self._first_price(market.feed)
             except (Refused, BackendError) as error:
                 problems.append(f"markets.{name}.feed.address: is no Chainlink feed here: {error}")
                 continue
@@ -512,6 +548,8 @@ class Deployment:
             if problem:
                 problems.append(f"markets.{name}: {problem}")
             buffers += market.buffer_at(price)
+        for name, token in self.plan.collateral.items():
+            problems += self._collateral_problems(name, token)
         if self.plan.fund.units("seed") < buffers:
             problems.append(
                 f"fund.seed: {self.plan.fund.seed} is below the markets' dust buffers, "
@@ -548,10 +586,34 @@ class Deployment:
             return [f"token.address: has {decimals} decimals; the engine takes 2 to 18"]
         return []
 
-    def _first_price(self, market: Market) -> int:
-        if market.feed.mock is not None:
-            return market.feed.mock.units("price")
-        address = str(market.feed.address)
+    def _collateral_problems(self, name: str, token: Collateral) -> list[str]:
+        where, problems = f"collateral.{name}", []
+        address = token.token.address
+        if address is not None:
+            told = f"{where}.token.address: {address}"
+            if not self.backend.code(address):
+                problems.append(f"{told}: no contract stands there on {self.backend.network}")
+            else:
+                try:
+                    decimals = self._at(f"collateral {name}").decimals()
+                except (Refused, BackendError):
+                    problems.append(f"{told} does not tell its decimals; it is no ERC-20 token")
+                else:
+                    if decimals > 18:
+                        problems.append(f"{told} has {decimals} decimals; the vault takes up to 18")
+        if token.feed is not None:
+            try:
+                problem = token.problem_at(self._first_price(token.feed))
+            except (Refused, BackendError) as error:
+                problem = f"feed.address: is no Chainlink feed here: {error}"
+            if problem:
+                problems.append(f"{where}: {problem}")
+        return problems
+
+    def _first_price(self, planned: Feed) -> int:
+        if planned.mock is not None:
+            return planned.mock.units("price")
+        address = str(planned.address)
         if not self.backend.code(address):
             raise BackendError(f"no contract stands at {address}")
         feed = self.backend.at(address, self.backend.artifact("FeedProxy"), label="feed")
@@ -575,6 +637,7 @@ def differences_of(plimsoll: Plimsoll, plan: Plan) -> list[str]:
         *_wrong_wiring(plimsoll, plan),
         *_wrong_markets(plimsoll, plan),
         *_wrong_correlations(plimsoll.risk, plan),
+        *_wrong_collateral(plimsoll, plan),
         *_differ("risk.globals", plimsoll.risk.globals(), plan.risk.chain()),
         *_differ("engine.reward_rule", plimsoll.engine.reward_rule(), plan.reward.chain()),
         *(
@@ -663,6 +726,12 @@ def _wrong_code(plimsoll: Plimsoll, plan: Plan) -> Iterator[str]:
             "SCALE": plimsoll.scale,
             "NOTICE": plan.fund.notice,
         },
+        "vault": {
+            "ENGINE": addresses["engine"],
+            "ORACLE": addresses["oracle"],
+            "QUOTE": token,
+            "QUOTE_SCALE": plimsoll.scale,
+        },
         "lens": {
             "ENGINE": addresses["engine"],
             "ORACLE": addresses["oracle"],
@@ -697,22 +766,30 @@ def _immutable(artifact: Artifact, data: bytes, path: str) -> int:
 
 def _wrong_wiring(plimsoll: Plimsoll, plan: Plan) -> Iterator[str]:
     wanted = tuple(
-        part.address for part in (plimsoll.token, plimsoll.oracle, plimsoll.risk, plimsoll.fund)
+        part.address
+        for part in (
+            plimsoll.token,
+            plimsoll.oracle,
+            plimsoll.risk,
+            plimsoll.fund,
+            plimsoll.vault,
+        )
     )
     found = tuple(plimsoll.engine.addresses())
-    names = ("token", "oracle", "risk", "fund")
+    names = ("token", "oracle", "risk", "fund", "vault")
     for name, have, want in zip(names, found, wanted, strict=True):
         if have != want:
             yield f"engine.addresses: {name} is {have}, it should be {want}"
     for name, have, want in (
         ("fund.engine", plimsoll.fund.engine(), plimsoll.engine.address),
+        ("vault.engine", plimsoll.vault.engine(), plimsoll.engine.address),
         ("fund.asset", plimsoll.fund.asset(), plimsoll.token.address),
         ("fund.name", plimsoll.fund.methods["name"](), plan.fund.name),
         ("fund.symbol", plimsoll.fund.symbol(), plan.fund.symbol),
     ):
         if have != want:
             yield f"{name} is {have}, it should be {want}"
-    for market in plimsoll.markets.values():
+    for market in plimsoll.priced.values():
         if market.aggregator is not None:
             have = market.feed.aggregator()
             if have != market.aggregator.address:
@@ -747,6 +824,41 @@ def _wrong_markets(plimsoll: Plimsoll, plan: Plan) -> Iterator[str]:
     for number in set(range(MARKETS)) - planned:
         if engine.market_state(number).long_a != 0:
             yield f"market {number} is listed, the plan has none of that number"
+
+
+def _wrong_collateral(plimsoll: Plimsoll, plan: Plan) -> Iterator[str]:
+    vault = plimsoll.vault
+    listed = list(vault.tokens())
+    planned = [plimsoll.collateral[name].token.address for name in plan.collateral]
+    for name, token in plan.collateral.items():
+        where, info = f"collateral.{name}", plimsoll.collateral[name]
+        if info.token.address not in listed:
+            yield f"{where}: is not listed"
+            continue
+        # a haircut that moves is what it moves to
+        state = vault.token_state(info.token.address)
+        for field, found, wanted in (
+            ("index", state.index, planned.index(info.token.address)),
+            ("market", state.market, plan.slot(name)),
+            ("decimals", state.decimals, info.decimals),
+            ("haircut", state.haircut_to, token.units("haircut")),
+            ("cap", state.cap, token.units("cap")),
+        ):
+            if found != wanted:
+                yield f"{where}.{field} is {found}, the plan says {wanted}"
+        if token.feed is not None:
+            feed = _feed_of(plimsoll.oracle.feed(plan.slot(name)))
+            planned_feed = (
+                plimsoll.priced[name].feed.address,
+                token.feed.heartbeat,
+                token.feed.units("gap"),
+                token.ceiling,
+            )
+            if feed != planned_feed:
+                yield f"{where}.feed is {feed}, the plan says {planned_feed}"
+    for address in listed:
+        if address not in planned:
+            yield f"collateral: {address} is listed, the plan has no such token"
 
 
 def _wrong_correlations(risk: Contract, plan: Plan) -> Iterator[str]:

@@ -46,6 +46,9 @@ _ROOM = 4
 MIN_LEAD = 86_400
 #: longest delay that the timelock takes, seconds
 DELAY_MAX = 30 * 86_400
+#: range of a haircut, 1e5, and how many collateral tokens there may be (LIQ-7)
+HAIRCUT_MIN, HAIRCUT_MAX = 5_000, 95_000
+TOKENS = 8
 #: stands for the zero address among the executors
 ANYONE = "anyone"
 
@@ -196,6 +199,13 @@ class Feed(_Model):
             raise ValueError("give either address or mock, not both and not none")
         return self
 
+    def resolved(self) -> Any:
+        """Return its address, or what its mock starts with."""
+        mock = self.mock
+        if mock is None:
+            return self.address
+        return {"decimals": mock.decimals, "answer": mock.answer()}
+
 
 class RiskParams(_Model):
     """Margin parameters of a market (docs/SPEC.md, section 3)."""
@@ -324,6 +334,85 @@ class Market(_Model):
         return max(-(-self.config.units("oi_cap") * price // 10**28), -(-price // 10**6))
 
 
+class CollateralToken(_Model):
+    """A collateral token: one that exists, or a test token to deploy."""
+
+    address: Address | None = None
+    test: TestToken | None = None
+
+    @model_validator(mode="after")
+    def _one_of(self) -> CollateralToken:
+        if (self.address is None) == (self.test is None):
+            raise ValueError("give either address or test, not both and not none")
+        return self
+
+
+class Collateral(_Model):
+    """A token that the vault takes beside the quote token (docs/SPEC.md, LIQ-7).
+
+    Its price is that of a market (`market`), or of a feed of its own (`feed`) in a slot of the
+    oracle that no market has (`number`).
+    """
+
+    token: CollateralToken
+    market: str | None = None
+    number: Annotated[int, Field(ge=0, lt=MARKETS)] | None = None
+    feed: Feed | None = None
+    #: what its value is cut by, a fraction; the feed's gap at least
+    haircut: Annotated[
+        Decimal, Fixed(5, HAIRCUT_MIN, HAIRCUT_MAX, unit="a fraction; LIQ-7 sets the range")
+    ]
+    #: what all accounts together may bring, tokens
+    cap: Annotated[Decimal, Fixed(18, 1, 2**160 - 1, unit="tokens")]
+
+    @model_validator(mode="after")
+    def _priced_once(self) -> Collateral:
+        if (self.market is None) == (self.feed is None):
+            raise ValueError("give either market or feed, not both and not none")
+        if (self.number is None) != (self.feed is None):
+            raise ValueError("number is the oracle's slot of a feed of its own: give both or none")
+        if self.feed is not None:
+            problem = self.problem_under(self.feed.gap, self.ceiling)
+            mock = self.feed.mock
+            if problem is None and mock is not None:
+                problem = self.problem_at(mock.units("price"))
+            if problem:
+                raise ValueError(problem)
+        return self
+
+    @property
+    def ceiling(self) -> int:
+        """Bits of the highest valid price of a feed of its own: as given, or the highest at which
+        the cap may still grow sixteenfold (LED-9)."""
+        if self.feed is not None and self.feed.ceiling is not None:
+            return self.feed.ceiling
+        room = _EXPOSURE // (self.units("cap") << _ROOM)
+        return min(CEILING_MAX, max(room.bit_length() - 1, 1))
+
+    def problem_under(self, gap: Decimal, ceiling: int) -> str | None:
+        """Say what keeps it from being listed with such a feed, or None."""
+        if self.haircut < gap:
+            return (
+                f"haircut {self.haircut} is below the gap {gap} of its feed (LIQ-7): the price may "
+                "make that move at once; raise the haircut"
+            )
+        if self.units("cap") << ceiling > _EXPOSURE:
+            return (
+                f"cap {self.cap} at its feed's ceiling of {ceiling} bits is above 2**100 quote WAD "
+                "(LED-9): lower the cap"
+            )
+        return None
+
+    def problem_at(self, price: int) -> str | None:
+        """Say what is wrong with the first price (WAD) of a feed of its own, or None."""
+        if price >= 1 << self.ceiling:
+            return (
+                f"the price {_human(price, 18)} reaches the ceiling of {self.ceiling} bits, "
+                f"{_human(1 << self.ceiling, 18)}: raise feed.ceiling or lower the cap"
+            )
+        return None
+
+
 class Globals(_Model):
     """Margin parameters of all markets."""
 
@@ -438,6 +527,10 @@ class Plan(_Model):
     markets: Annotated[dict[_Name, Market], Field(min_length=1, max_length=MARKETS)]
     #: name -> name -> correlation; each pair once, pairs left out are zero
     correlations: dict[str, dict[str, _Rho]] = Field(default_factory=dict)
+    #: what the vault takes beside the quote token, by name; may be empty
+    collateral: Annotated[dict[_Name, Collateral], Field(max_length=TOKENS)] = Field(
+        default_factory=dict
+    )
     reward: Reward
     fund: Fund
 
@@ -448,12 +541,45 @@ class Plan(_Model):
             other = numbers.setdefault(market.number, name)
             if other != name:
                 raise ValueError(f"markets.{name}.number {market.number} is {other}'s already")
+        self._check_collateral(numbers)
         if not _is_psd(self.matrix()):
             raise ValueError(
                 "correlations: no portfolio could have them, the matrix is not positive "
                 "semi-definite (MRG-3); bring the entries closer to zero"
             )
         return self
+
+    def _check_collateral(self, numbers: dict[int, str]) -> None:
+        addresses = {self.token.address: "the quote token"} if self.token.address else {}
+        for name, token in self.collateral.items():
+            where = f"collateral.{name}"
+            if name in self.markets:
+                raise ValueError(f"{where}: a market has that name; give the token another one")
+            address = token.token.address
+            if address is not None and addresses.setdefault(address, where) != where:
+                raise ValueError(f"{where}.token.address is that of {addresses[address]}")
+            if token.number is not None:
+                other = numbers.setdefault(token.number, name)
+                if other != name:
+                    raise ValueError(f"{where}.number {token.number} is {other}'s already")
+            if token.market is None:
+                continue
+            if token.market not in self.markets:
+                raise ValueError(
+                    f"{where}.market: {token.market} is not among the markets "
+                    f"({', '.join(self.markets)})"
+                )
+            market = self.markets[token.market]
+            problem = token.problem_under(market.feed.gap, market.ceiling)
+            if problem:
+                raise ValueError(f"{where}: {problem}")
+
+    def slot(self, name: str) -> int:
+        """Return the oracle's market that prices a collateral token."""
+        token = self.collateral[name]
+        if token.number is not None:
+            return token.number
+        return self.markets[_given(token.market)].number
 
     def matrix(self) -> list[list[int]]:
         """Return the correlation matrix of all 16 markets in RHO. Raises ValueError."""
@@ -484,11 +610,7 @@ class Plan(_Model):
         markets = {
             name: {
                 "number": market.number,
-                "feed": market.feed.address
-                or {
-                    "decimals": (mock := _given(market.feed.mock)).decimals,
-                    "answer": mock.answer(),
-                },
+                "feed": market.feed.resolved(),
                 "heartbeat": market.feed.heartbeat,
                 "gap": market.feed.units("gap"),
                 "ceiling": market.ceiling,
@@ -503,6 +625,7 @@ class Plan(_Model):
             "governance": None if self.governance is None else self.governance.resolved(),
             "risk": self.risk.chain(),
             "markets": markets,
+            "collateral": {name: self._resolved(name) for name in self.collateral},
             "correlations": self.matrix(),
             "reward": self.reward.chain(),
             "fund": {
@@ -513,10 +636,30 @@ class Plan(_Model):
             },
         }
 
+    def _resolved(self, name: str) -> dict[str, Any]:
+        token = self.collateral[name]
+        found = {
+            "token": token.token.address or {"decimals": _given(token.token.test).decimals},
+            "market": self.slot(name),
+            "haircut": token.units("haircut"),
+            "cap": token.units("cap"),
+        }
+        if token.feed is not None:
+            found |= {
+                "feed": token.feed.resolved(),
+                "heartbeat": token.feed.heartbeat,
+                "gap": token.feed.units("gap"),
+                "ceiling": token.ceiling,
+            }
+        return found
+
     def local_only(self) -> list[str]:
         """Name the fields that only a local network may have."""
         found = [] if self.token.test is None else ["token.test"]
         found += [f"markets.{n}.feed.mock" for n, m in self.markets.items() if m.feed.mock]
+        for name, token in self.collateral.items():
+            found += [f"collateral.{name}.token.test"] if token.token.test else []
+            found += [f"collateral.{name}.feed.mock"] if token.feed and token.feed.mock else []
         if self.governance is None:
             found.append("governance (left out)")
         elif self.governance.test:

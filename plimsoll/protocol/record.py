@@ -127,11 +127,18 @@ class Record:
             raise
 
     def address(self, key: str) -> str | None:
-        """Return a contract's address; a token that was there before is the plan's."""
+        """Return a contract's address; a token that was there before is the plan's.
+
+        Keys of collateral tokens are "collateral <name>".
+        """
         if key in self.contracts:
             return self.contracts[key].address
-        token = self.plan["token"]
-        return token if key == "token" and isinstance(token, str) else None
+        planned: Any = None
+        if key == "token":
+            planned = self.plan["token"]
+        elif key.startswith("collateral "):
+            planned = self.plan["collateral"].get(key.removeprefix("collateral "), {}).get("token")
+        return planned if isinstance(planned, str) else None
 
     def check_chain(self, backend: Backend) -> None:
         """Raise RecordError unless every contract of the record stands on this chain."""

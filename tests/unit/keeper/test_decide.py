@@ -17,9 +17,11 @@ from plimsoll.keeper.types import (
     MarketExtra,
     MarketView,
     Plan,
+    Pledge,
     Policy,
     Quote,
     Row,
+    Sale,
     World,
     short,
 )
@@ -82,6 +84,7 @@ def holding(account: int, cash: int, *legs: Leg) -> Holding:
         initial=im,
         gross=sum(map(abs, x.values())),
         blind=sum(1 << m for m, e in found.items() if e.size and not e.is_fresh),
+        losses=losses,
     )
     return Holding(row, found)
 
@@ -89,6 +92,8 @@ def holding(account: int, cash: int, *legs: Leg) -> Holding:
 def row(account: int = TRADER, equity: int = 0, maintenance: int = 0, **more: int) -> Row:
     values = {"cash": 0, "held": 1, "initial_equity": equity, "initial": 0, "gross": maintenance}
     values |= {"blind": 0} | more
+    # no collateral unless a test says so: the losses are what initial equity is short of cash
+    values.setdefault("losses", values["cash"] - values["initial_equity"])
     return Row(account=account, equity=equity, maintenance=maintenance, **values)
 
 
@@ -605,3 +610,208 @@ def test_a_policy_that_makes_no_sense() -> None:
         Policy(prefer="luck")
     with pytest.raises(ValueError, match="at least 1"):
         Policy(passes=0)
+
+
+# ---- collateral (LIQ-7) --------------------------------------------------------------------------
+
+NOW = 10**6
+TOKEN, OTHER_TOKEN = "0x" + "11" * 20, "0x" + "22" * 20
+SCALE = 10**12
+
+
+def pledge(amount: int = 10, haircut: int = 10_000, **more: Any) -> Pledge:
+    """Whole tokens of 18 decimals at 100."""
+    values: dict[str, Any] = {"token": TOKEN, "scale": 1, "price": PRICE, "is_priced": True} | more
+    return Pledge(amount=amount * WAD, haircut=haircut, **values)
+
+
+def sale(*pledges: Pledge, opened: int = 0, need: int = 0, share: int = WAD) -> Sale:
+    return Sale(pledges or (pledge(),), opened, need, share)
+
+
+def pledged(equity: int, maintenance: int = 100, **more: int) -> Row:
+    values = {"pledged": 1, "gross": 1_000, "losses": 0} | more
+    return row(TRADER, equity * WAD, maintenance * WAD, **values)
+
+
+def kinds(plan: Plan) -> list[Kind]:
+    return [action.kind for action in plan.actions]
+
+
+@pytest.mark.parametrize(
+    ("subject", "expected"),
+    [
+        (pledged(100), []),  # healthy
+        (pledged(99), []),  # not called
+        (pledged(70, deadline=NOW + 1), []),  # its cure window runs
+        (pledged(70, deadline=NOW), [Kind.OPEN_SALE]),
+        (pledged(70, deadline=NOW - 3_601), []),  # a void call
+        (pledged(69), [Kind.OPEN_SALE]),
+        (pledged(69, pledged=0), []),
+        (pledged(-1), [Kind.OPEN_SALE]),
+        (pledged(-1, 0, gross=0), [Kind.OPEN_SALE]),
+    ],
+)
+def test_liq_7_sale_is_opened_when_it_is_due(subject: Row, expected: list[Kind]) -> None:
+    found = decide.plan_sale(subject, sale(), NOW)
+    assert kinds(found) == expected
+    again = decide.plan_sale(subject, sale(), NOW, {action.key for action in found.actions})
+    assert not again.actions
+
+
+@pytest.mark.parametrize(
+    ("opened", "expected"),
+    [
+        (NOW - 3_601, [Kind.OPEN_SALE]),  # void
+        (NOW - 3_600, []),
+        (NOW, []),
+    ],
+)
+def test_liq_7_valid_sale_is_not_opened_again(opened: int, expected: list[Kind]) -> None:
+    assert kinds(decide.plan_sale(pledged(50), sale(opened=opened), NOW)) == expected
+
+
+@pytest.mark.parametrize(
+    ("equity", "opened", "is_priced", "expected"),
+    [
+        (-1, NOW - 599, True, []),
+        (-1, NOW - 600, True, [Kind.SEIZE]),
+        (-1, NOW - 3_600, True, [Kind.SEIZE]),
+        (-1, NOW - 3_601, True, [Kind.OPEN_SALE]),  # void: the sale begins again
+        (-1, NOW, False, [Kind.SEIZE]),  # its feed has failed
+        (0, NOW - 600, True, [Kind.SEIZE]),  # E = 0 with a position is bankrupt
+        (1, NOW - 600, True, []),
+        (1, NOW, False, []),
+    ],
+)
+def test_liq_7_seizure_of_a_bankrupt_accounts_collateral(
+    equity: int, opened: int, is_priced: bool, expected: list[Kind]
+) -> None:
+    found = decide.plan_sale(pledged(equity), sale(pledge(is_priced=is_priced), opened=opened), NOW)
+    assert kinds(found) == expected
+
+
+def test_liq_7_seizure_takes_every_token_whole() -> None:
+    pledges = (pledge(3), pledge(5, token=OTHER_TOKEN))
+    found = decide.plan_sale(pledged(-1), sale(*pledges, opened=NOW - 600), NOW)
+    assert [(a.token, a.units) for a in found.actions] == [(TOKEN, 3 * WAD), (OTHER_TOKEN, 5 * WAD)]
+    assert all("nobody bought it" in action.reason for action in found.actions)
+
+
+def test_liq_7_bankrupt_account_waits_for_its_sale() -> None:
+    found = decide.plan_sale(pledged(-1), sale(opened=NOW - 10), NOW)
+    assert [left.reason for left in found.left] == [
+        "bankrupt, E -1.00: its collateral is for sale for 590 s more"
+    ]
+    tried = {action.key for action in decide.plan_sale(pledged(-1), sale(), NOW).actions}
+    stuck = decide.plan_sale(pledged(-1), sale(), NOW, tried)
+    assert "could not be seized" in stuck.left[0].reason
+
+
+def buy(budget: int, found: Sale, subject: Row | None = None, **policy: Any) -> Plan:
+    """Quote tokens of six decimals."""
+    subject = subject or pledged(50, collateral=50 * WAD)
+    chosen = Policy(buy_collateral=1, **policy)
+    return decide.plan_purchases(subject, found, budget * 10**6, SCALE, chosen)
+
+
+def test_liq_7_purchase_up_to_the_need() -> None:
+    """At 100 less 10 % a need of 450 takes five tokens, and the wei that rounds up."""
+    (action,) = buy(10**6, sale(need=450 * WAD)).actions
+    assert (action.kind, action.units, action.limit) == (Kind.BUY, 5 * WAD, 450 * 10**6)
+    assert "10.00 % below the price" in action.reason
+    (action,) = buy(10**6, sale(need=450 * WAD + 1)).actions
+    assert (action.units - 5 * WAD, action.limit) == (1, 450 * 10**6 + 1)
+
+
+def test_liq_7_purchase_of_all_there_is() -> None:
+    (action,) = buy(10**6, sale(need=10**9 * WAD)).actions
+    assert (action.units, action.limit) == (10 * WAD, 900 * 10**6)
+
+
+def test_liq_7_purchase_within_the_budget() -> None:
+    (action,) = buy(90, sale(need=10**9 * WAD)).actions
+    assert (action.units, action.limit) == (WAD, 90 * 10**6)
+    assert not buy(0, sale(need=10**9 * WAD)).actions
+
+
+def test_liq_7_nothing_is_bought_that_is_not_for_sale() -> None:
+    assert not buy(10**6, sale(need=0)).actions
+    assert not buy(10**6, sale(pledge(is_priced=False), need=10**9 * WAD)).actions
+
+
+@pytest.mark.parametrize(("share", "least", "buys"), [(10, 1_000, 1), (9, 1_000, 0), (0, 0, 1)])
+def test_liq_7_least_discount(share: int, least: int, buys: int) -> None:
+    """A haircut of 10 %, of which so many hundredths are the discount."""
+    found = sale(need=10**9 * WAD, share=share * WAD // 100)
+    assert len(buy(10**6, found, min_discount=least).actions) == buys
+
+
+def test_liq_7_deepest_discount_first() -> None:
+    found = sale(pledge(), pledge(haircut=20_000, token=OTHER_TOKEN), need=10**9 * WAD)
+    assert buy(10**6, found).actions[0].token == OTHER_TOKEN
+
+
+def test_liq_7_claims_are_paid_before_a_purchase() -> None:
+    """They lower the need: what was decided before would be more than is needed."""
+    subject = pledged(50, losses=0, cash=20 * WAD)  # claims of 30
+    found = buy(10**6, sale(need=450 * WAD), subject)
+    assert kinds(found) == [Kind.SETTLE]
+    chosen = Policy(buy_collateral=1)
+    tried = {action.key for action in found.actions}
+    again = decide.plan_purchases(subject, sale(need=450 * WAD), 10**12, SCALE, chosen, tried)
+    assert kinds(again) == [Kind.BUY]
+    assert not buy(10**6, sale(need=450 * WAD, share=0), subject).actions
+
+
+def test_liq_7_collateral_of_the_fund() -> None:
+    """The fund's account has claims of its own; nobody has to settle it first."""
+    subject = dataclasses.replace(pledged(50, cash=20 * WAD), account=FUND)
+    (action,) = buy(10**6, sale(need=2**256 - 1), subject).actions
+    assert (action.kind, action.units) == (Kind.BUY, 10 * WAD)
+
+
+@pytest.mark.parametrize(
+    ("subject", "expected"),
+    [
+        (pledged(50, losses=150 * WAD, cash=50 * WAD), [Kind.NOTE]),
+        (pledged(50, losses=149 * WAD, cash=50 * WAD), []),  # less than settle_above
+        (pledged(50, losses=150 * WAD, cash=50 * WAD, blind=1), []),  # nothing would be recorded
+        (pledged(50, losses=150 * WAD, cash=50 * WAD, locked=1), []),
+        (pledged(-1, losses=150 * WAD, cash=50 * WAD), []),  # is resolved
+        (pledged(50, losses=150 * WAD, cash=50 * WAD, since=NOW), []),
+        (pledged(500, losses=150 * WAD, cash=50 * WAD, since=NOW - 86_400), [Kind.CLEAR]),
+        (pledged(500, losses=150 * WAD, cash=50 * WAD, since=NOW - 86_399), []),
+        (
+            pledged(50, losses=150 * WAD, cash=50 * WAD, since=NOW - 86_400, collateral=150 * WAD),
+            [],  # nothing but collateral: it is sold
+        ),
+    ],
+)
+def test_liq_7_arrears_are_noted_and_cleared(subject: Row, expected: list[Kind]) -> None:
+    found = decide.plan_arrears([subject], {}, NOW, POLICY)
+    assert kinds(found) == expected
+    assert not decide.plan_arrears([subject], {TRADER: NOW}, NOW, POLICY).actions
+
+
+def test_liq_7_collateral_is_no_claim() -> None:
+    """E = cash - losses + claims + collateral."""
+    subject = pledged(100, cash=80 * WAD, losses=30 * WAD, collateral=40 * WAD)
+    assert (subject.arrears, subject.claims, subject.unpaid) == (30 * WAD, 10 * WAD, 0)
+
+
+def test_liq_7_takeover_waits_where_nothing_but_collateral_could_pay() -> None:
+    pays = dataclasses.replace(SICK.row, cash=0, pledged=1, collateral=SICK.row.equity)
+    subject = Holding(pays, SICK.legs)
+    found = decide.plan_liquidation(
+        subject, quoted(subject), world(keeper=RICH_KEEPER), Policy(use_orders=False)
+    )
+    assert not found.actions
+    assert "nothing but collateral" in found.left[0].reason
+
+
+def test_policy_refuses_a_negative_budget() -> None:
+    with pytest.raises(ValueError, match="buy_collateral"):
+        Policy(buy_collateral=-1)
+    with pytest.raises(ValueError, match="min_discount"):
+        Policy(min_discount=100_001)

@@ -14,6 +14,8 @@ FIELDS = [
     "initial",
     "gross",
     "blind",
+    "collateral",
+    "losses",
 ]
 
 
@@ -52,7 +54,7 @@ def test_accounts_none(world):
 
 def test_accounts_unknown(world, trader: Account):
     (view,) = world.lens.accounts([int(trader.address, 16) << 96 | 77])
-    assert view[1:] == (0,) * 12
+    assert view[1:] == (0,) * 16
 
 
 def test_accounts_bands(world, trader):

@@ -11,6 +11,7 @@ import yaml
 from plimsoll.protocol import EvmBackend, Plan, Plimsoll, deploy, parse_plan
 
 LOCAL = Path(__file__).parents[3] / "deployments" / "local.yaml"
+ETH_FEED = {"mock": {"decimals": 8, "price": 2500}, "heartbeat": 86_400, "gap": 0.05}
 MAKE_PLAN = Callable[..., Plan]
 
 
@@ -36,6 +37,10 @@ def local_data() -> dict[str, Any]:
     data: dict[str, Any] = yaml.safe_load(LOCAL.read_text())
     data["markets"] = {name: data["markets"][name] for name in ("BTC", "DOGE")}
     data["correlations"] = {"BTC": {"DOGE": 0.55}}
+    # as many as it has markets, one of them with a feed of its own
+    weth = data["collateral"]["WETH"]
+    del weth["market"]
+    weth |= {"number": 1, "feed": ETH_FEED}
     return data
 
 

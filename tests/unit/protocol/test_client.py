@@ -72,7 +72,9 @@ def test_names(plimsoll: Plimsoll) -> None:
     assert plimsoll.name(9) == "9"
     with pytest.raises(ValueError, match="no market 'ETH'; there are BTC, DOGE"):
         plimsoll.number("ETH")
-    assert set(plimsoll.feeds) == {"BTC", "DOGE"}
+    assert set(plimsoll.feeds) == {"BTC", "DOGE", "WETH"}
+    with pytest.raises(ValueError, match="no collateral token 'BTC'; there are WETH, WBTC"):
+        plimsoll.collateral_token("BTC")
 
 
 def test_set_price(plimsoll: Plimsoll) -> None:
@@ -128,6 +130,90 @@ def test_trade_and_liquidate(
     ]
     paid = plimsoll.withdraw(worker, 10 * UNITS, sender=trader)
     assert paid.event("Withdrawn").receiver == trader.address
+
+
+def test_liq_7_deposit_value_and_withdrawal(plimsoll: Plimsoll, trader: Any) -> None:
+    """2 WETH at 2,500 and 10 % off, and 0.5 WBTC at 40,000 and 8 % off."""
+    mine = account_id(trader)
+    for name, amount in (("WETH", 2), ("WBTC", "0.5")):
+        units = plimsoll.to_collateral_units(name, amount)
+        plimsoll.mint_collateral(name, trader, units)
+        plimsoll.approve_vault(name, sender=trader)
+        receipt = plimsoll.deposit_collateral(mine, name, units, sender=trader)
+        assert receipt.event("CollateralDeposited").balance == units
+    weth, wbtc = plimsoll.collateral_of(mine)
+    assert (weth.name, weth.amount, weth.worth) == ("WETH", 2 * WAD, 4_500 * WAD)
+    assert (wbtc.name, wbtc.amount, wbtc.worth) == ("WBTC", 5 * 10**7, 18_400 * WAD)
+    assert (weth.price, weth.status, weth.haircut) == (2_500 * WAD, 0, 10_000)
+    health = plimsoll.health(mine)
+    assert health.collateral == weth.worth + wbtc.worth == health.equity - health.cash
+    assert plimsoll.vault.worth(mine) == (health.collateral, health.collateral)
+    plimsoll.withdraw_collateral(mine, "WETH", WAD, sender=trader)
+    plimsoll.withdraw_collateral(mine, "WETH", WAD, sender=trader, receiver=plimsoll.fund.address)
+    token = plimsoll.collateral["WETH"].token
+    assert token.balanceOf(trader.address) == token.balanceOf(plimsoll.fund.address) == WAD
+    assert [pledge.name for pledge in plimsoll.collateral_of(mine)] == ["WBTC"]
+
+
+def test_liq_7_collateral_of_a_stale_feed(
+    backend: EvmBackend, plimsoll: Plimsoll, trader: Any
+) -> None:
+    """As the vault has it: the last good price for a day from its checkpoint, then nothing."""
+    mine = account_id(trader)
+    plimsoll.mint_collateral("WETH", trader, WAD)
+    plimsoll.approve_vault("WETH", sender=trader)
+    plimsoll.deposit_collateral(mine, "WETH", WAD, sender=trader)
+    backend.advance(80_000)
+    plimsoll.oracle.checkpoint(1 << 1)
+    for wait, status, worth in ((0, 0, 2_250), (80_000, 1, 2_250), (6_401, 1, 0)):
+        backend.advance(wait)
+        (pledge,) = plimsoll.collateral_of(mine)
+        assert (pledge.status, pledge.worth) == (status, worth * WAD)
+        assert plimsoll.vault.worth(mine)[0] == pledge.worth
+
+
+def test_liq_7_sale_and_arrears(
+    backend: EvmBackend, plimsoll: Plimsoll, trader: Any, maker: Any
+) -> None:
+    """The owner's margin stands on WETH: when it falls, somebody buys it at a discount."""
+    mine, theirs = account_id(trader, 1), account_id(maker)
+    plimsoll.mint_collateral("WETH", trader, 2 * WAD)
+    plimsoll.approve_vault("WETH", sender=trader)
+    plimsoll.deposit_collateral(mine, "WETH", 2 * WAD, sender=trader)
+    order = plimsoll.sign(maker, Order(theirs, 0, -WAD, 40_000 * WAD, DEADLINE, 1))
+    plimsoll.deposit(mine, 500 * UNITS, sender=trader)
+    plimsoll.fill(order, mine, WAD, sender=trader)
+    assert plimsoll.sale_terms(mine) == (0, 0)
+    plimsoll.set_price("BTC", 36_500)
+    with pytest.raises(Refused, match="arrears: not noted for a day"):
+        plimsoll.clear_arrears(mine)
+    plimsoll.note_arrears(mine)
+    assert plimsoll.engine.wallet(mine).since == backend.now()
+    need, share = plimsoll.sale_terms(mine)
+    assert need > 3_000 * WAD
+    assert 0 < share < WAD
+    opened = plimsoll.open_sale(mine).event("SaleOpened")
+    assert (opened.account, opened.time) == (mine, backend.now())
+    cost = plimsoll.collateral_cost(mine, "WETH", WAD)
+    assert 2_250 * UNITS < cost < 2_500 * UNITS
+    buyer = backend.account("buyer")
+    plimsoll.mint(buyer, cost)
+    plimsoll.approve_vault(sender=buyer)
+    with pytest.raises(Refused, match="vault: above the limit"):
+        plimsoll.buy_collateral(mine, "WETH", WAD, cost - 1, sender=buyer)
+    sold = plimsoll.buy_collateral(mine, "WETH", WAD, cost, sender=buyer)
+    assert sold.event("CollateralSold").paid == cost
+    assert plimsoll.collateral["WETH"].token.balanceOf(buyer.address) == WAD
+    plimsoll.set_price("BTC", 33_000)
+    with pytest.raises(Refused, match="resolve: collateral first"):
+        plimsoll.resolve(mine, "BTC", account_id(buyer), sender=buyer)
+    backend.advance(600)
+    plimsoll.set_price("BTC", 33_000)
+    plimsoll.set_price("WETH", 2_500)
+    seized = plimsoll.seize(mine, "WETH").event("CollateralSeized")
+    assert (seized.amount, plimsoll.collateral_of(mine)) == (WAD, [])
+    assert plimsoll.collateral_of(1)[0].amount == WAD
+    plimsoll.resolve(mine, "BTC", account_id(buyer), sender=buyer)
 
 
 def test_cancel(plimsoll: Plimsoll, trader: Any, maker: Any) -> None:

@@ -59,6 +59,11 @@ def snapshot_of(plimsoll: Plimsoll) -> dict[str, Any]:
         ],
         "guardian": engine.guardian(),
         "delay": plimsoll.timelock.get_minimum_delay(),
+        "collateral": [
+            plimsoll.vault.token_state(info.token.address)[:6]
+            for info in plimsoll.collateral.values()
+        ],
+        "vault": plimsoll.engine.addresses()[4] == plimsoll.vault.address,
         "held": plimsoll.token.balanceOf(engine.address),
     }
 
@@ -70,6 +75,9 @@ def test_default(backend: EvmBackend, make_plan: Any, path: Path) -> None:
     timelock = plimsoll.timelock.address
     assert plimsoll.engine.owner() == plimsoll.risk.owner() == plimsoll.oracle.owner() == timelock
     assert plimsoll.extension.owner() == plimsoll.admin.owner() == timelock
+    assert plimsoll.vault.owner() == timelock
+    assert plimsoll.engine.addresses()[4] == plimsoll.vault.address
+    assert plimsoll.vault.tokens() == [c.token.address for c in plimsoll.collateral.values()]
     assert plimsoll.engine.guardian() == GUARDIAN
     cash, claims, shortfall = plimsoll.fund_state()
     buffers = sum(plimsoll.market_state(name).cash for name in plimsoll.markets)
@@ -123,7 +131,8 @@ def test_check_sends_and_writes_nothing(backend: EvmBackend, make_plan: Any, pat
 @pytest.fixture
 def one_market(make_plan: Any) -> Any:
     """The smallest plan; it has every kind of step."""
-    return make_plan({"markets.DOGE": None, "correlations.BTC": None})
+    changes = {"markets.DOGE": None, "correlations.BTC": None, "collateral.WBTC": None}
+    return make_plan(changes)
 
 
 def test_interrupted_after_every_step_continues(one_market: Any, tmp_path: Path) -> None:
@@ -307,7 +316,7 @@ def test_interrupted_between_transfers_continues(
     assert cut_at not in Record.load(path).steps
     again = Deployment(backend, make_plan(), path)
     again.run()
-    assert again.sent == {"transfer risk": 5, "transfer extension": 1, "transfer engine": 0}[cut_at]
+    assert again.sent == {"transfer risk": 6, "transfer extension": 1, "transfer engine": 0}[cut_at]
 
 
 def test_no_owners_call_after_the_handover(backend: EvmBackend, make_plan: Any, path: Path) -> None:
@@ -524,6 +533,26 @@ def _changed_parameters(plimsoll: Plimsoll, what: str, owner: str) -> str:
         case "aggregator":
             plimsoll.markets["BTC"].feed.set_aggregator(plimsoll.token.address)
             return "feed BTC: its aggregator is"
+        case "haircut":
+            # it moves later; it counts as what it moves to
+            token = plimsoll.collateral["WETH"].token.address
+            plimsoll.vault.set_haircut(token, 15_000, sender=owner)
+            return "collateral.WETH.haircut is 15000, the plan says 10000"
+        case "cap":
+            token = plimsoll.collateral["WBTC"].token.address
+            plimsoll.vault.set_cap(token, WAD, sender=owner)
+            return f"collateral.WBTC.cap is {WAD}, the plan says {1_000 * WAD}"
+        case "collateral's feed":
+            feed = oracle.feed(1)
+            oracle.set_feed(1, feed.feed, 3_600, feed.gap, feed.ceiling, sender=owner)
+            return "collateral.WETH.feed is"
+        case "token":
+            other = plimsoll.backend.deploy(load("TestToken"), 6).address
+            plimsoll.vault.list_token(other, 0, 10_000, WAD, sender=owner)
+            return f"collateral: {other} is listed, the plan has no such token"
+        case "vault's owner":
+            plimsoll.vault.transfer_ownership(plimsoll.fund.address, sender=owner)
+            return f"vault.owner is {plimsoll.fund.address}, the plan says {owner}"
         case "market":
             oracle.set_feed(9, plimsoll.markets["BTC"].feed.address, 60, 0, 83, sender=owner)
             risk.set_market(9, risk.params(0), sender=owner)
@@ -547,6 +576,11 @@ def _changed_parameters(plimsoll: Plimsoll, what: str, owner: str) -> str:
         "deployer as guardian",
         "operator",
         "aggregator",
+        "haircut",
+        "cap",
+        "collateral's feed",
+        "token",
+        "vault's owner",
         "market",
         *IN_TIMELOCK,
     ],
@@ -610,6 +644,7 @@ def live_changes(live: Live, **amounts: int) -> dict[str, Any]:
         "token": {"address": token.address},
         "markets.BTC.feed.mock": None,
         "markets.BTC.feed.address": feeds["BTC"],
+        "collateral": {},
         "markets.DOGE.feed.mock": None,
         "markets.DOGE.feed.address": feeds["DOGE"],
     }
@@ -634,6 +669,9 @@ def test_live_network_refuses_test_parts(live: Live, make_plan: Any) -> None:
         "token.test",
         "markets.BTC.feed.mock",
         "markets.DOGE.feed.mock",
+        "collateral.WETH.token.test",
+        "collateral.WETH.feed.mock",
+        "collateral.WBTC.token.test",
         "governance (left out)",
     ]
 
@@ -667,6 +705,59 @@ def test_live_preflight(
 def test_live_addresses(live: Live, make_plan: Any, changes: dict[str, Any], told: str) -> None:
     with pytest.raises(PlanError, match=re.escape(told)):
         deploy(live, make_plan({**live_changes(live), **changes}))
+
+
+def live_collateral(live: Live, answer: int = 2_500 * 10**8, decimals: int = 8) -> dict[str, Any]:
+    """A real token with a real feed of its own."""
+    mock = live.deploy(load("MockAggregator"), 8, answer)
+    feed = live.deploy(load("FeedProxy"), mock).address
+    return {
+        "token": {"address": live.deploy(load("TestToken"), decimals).address},
+        "number": 9,
+        "feed": {"address": feed, "heartbeat": 3_600, "gap": 0.05, "ceiling": 80},
+        "haircut": 0.1,
+        "cap": 1_000,
+    }
+
+
+def test_live_collateral(live: Live, make_plan: Any, path: Path) -> None:
+    token = live_collateral(live)
+    plan = make_plan({**live_changes(live), "collateral": {"WETH": token}})
+    plimsoll = deploy(live, plan, path)
+    assert plimsoll.vault.tokens() == [token["token"]["address"]]
+    assert plimsoll.collateral["WETH"].decimals == 8
+    assert plimsoll.oracle.quote(9) == (2_500 * WAD, 0)
+    again = Deployment(live, plan, path)
+    again.run()
+    assert again.sent == 0
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"token": {"address": PROPOSER}}, f"token.address: {PROPOSER}: no contract stands there"),
+        ({"feed": {"address": PROPOSER}}, "WETH: feed.address: is no Chainlink feed here"),
+        ({"feed": {"ceiling": 71}}, "WETH: the price 2500 reaches the ceiling of 71 bits"),
+    ],
+)
+def test_live_collateral_preflight(
+    live: Live, make_plan: Any, change: dict[str, Any], told: str
+) -> None:
+    token = live_collateral(live)
+    for field, value in change.items():
+        token[field] |= value
+    plan = make_plan({**live_changes(live), "collateral": {"WETH": token}})
+    nonce = live.next_address(live.deployer)
+    with pytest.raises(PlanError, match=re.escape(told)):
+        deploy(live, plan)
+    assert live.next_address(live.deployer) == nonce
+
+
+def test_collateral_that_is_no_token(live: Live, make_plan: Any) -> None:
+    token = live_collateral(live)
+    token["token"]["address"] = live.deploy(load("PriceOracle")).address
+    with pytest.raises(PlanError, match=r"collateral\.WETH\.token\.address: .* is no ERC-20 token"):
+        deploy(live, make_plan({**live_changes(live), "collateral": {"WETH": token}}))
 
 
 def test_token_that_is_none(live: Live, make_plan: Any) -> None:

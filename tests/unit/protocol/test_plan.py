@@ -12,6 +12,7 @@ from plimsoll.protocol.plan import Fixed
 
 WAD = 10**18
 LOCAL = Path(__file__).parents[3] / "deployments" / "local.yaml"
+PLEDGE = {"token": {"test": {"decimals": 8}}, "market": "BTC", "haircut": 0.08, "cap": 1_000}
 
 
 @pytest.mark.parametrize(
@@ -67,6 +68,7 @@ def test_local_plan() -> None:
     assert plan.reward.chain()["premium"] == 1_000
     assert plan.matrix()[0][1] == plan.matrix()[1][0] == 8_000
     assert plan.matrix()[15][15] == 10_000
+    assert [plan.slot(name) for name in ("WETH", "WBTC")] == [1, 0]
 
 
 @pytest.mark.parametrize("market", ["BTC", "ETH", "LINK", "DOGE"])
@@ -131,6 +133,26 @@ WRONG = [
     ("governance.executors", ["anyone", "anyone"], "executors: an address stands there twice"),
     ("governance.admin", "0x" + "11" * 20, "governance.admin: is no field"),
     ("owner", "0x" + "11" * 20, "owner: is no field"),
+    ("collateral.WETH.haircut", 0.04, "collateral.WETH.haircut: 0.04 is out of range; choose 0.05"),
+    ("collateral.WETH.haircut", 0.96, "collateral.WETH.haircut: 0.96 is out of range"),
+    ("collateral.WETH.haircut", "0.100001", "haircut: 0.100001 is not a multiple of 0.00001"),
+    ("collateral.WETH.haircut", None, "collateral.WETH.haircut: is missing"),
+    ("collateral.WETH.feed.gap", 0.11, "haircut 0.1 is below the gap 0.11 of its feed (LIQ-7)"),
+    ("collateral.WBTC.market", "ETH", "WBTC.market: ETH is not among the markets (BTC, DOGE)"),
+    ("collateral.WBTC.market", None, "give either market or feed, not both and not none"),
+    ("collateral.WETH.market", "BTC", "give either market or feed, not both and not none"),
+    ("collateral.WBTC.number", 4, "number is the oracle's slot of a feed of its own"),
+    ("collateral.WETH.number", None, "number is the oracle's slot of a feed of its own"),
+    ("collateral.WETH.number", 3, "collateral.WETH.number 3 is DOGE's already"),
+    ("collateral.WETH.number", 16, "collateral.WETH.number"),
+    ("collateral.WETH.cap", 0, "collateral.WETH.cap: 0 is out of range"),
+    ("collateral.WBTC.cap", 10**6, "collateral.WBTC: cap 1000000 at its feed's ceiling of 83 bits"),
+    ("collateral.WETH.feed.ceiling", 71, "WETH: the price 2500 reaches the ceiling of 71 bits"),
+    ("collateral.WETH.feed.ceiling", 89, "above 2**100 quote WAD (LED-9): lower the cap"),
+    ("collateral.WETH.token.address", "0x" + "11" * 20, "give either address or test, not both"),
+    ("collateral.WETH.token.test", None, "give either address or test, not both and not none"),
+    ("collateral.WETH.token.test.decimals", 19, "collateral.WETH.token.test.decimals"),
+    ("collateral.WETH.cut", 0.1, "collateral.WETH.cut: is no field"),
     ("risk.kappa", 1.2, "risk.kappa: 1.2 is out of range; choose 1.25 to 10"),
     ("reward.minimum", 60, "minimum 60 is above cap 50"),
     ("reward.interval", 59, "reward.interval"),
@@ -146,6 +168,58 @@ WRONG = [
 def test_wrong_value_names_the_field(make_plan: Any, path: str, value: Any, told: str) -> None:
     with pytest.raises(PlanError, match=re.escape(told)):
         make_plan({path: value})
+
+
+def test_liq_7_haircut_covers_the_gap_of_the_markets_feed(make_plan: Any) -> None:
+    """DOGE's feed may differ by 9 % from answer to answer."""
+    make_plan({"collateral.WBTC": {**PLEDGE, "market": "DOGE", "haircut": 0.09}})
+    told = "collateral.WBTC: haircut 0.08999 is below the gap 0.09 of its feed (LIQ-7)"
+    with pytest.raises(PlanError, match=re.escape(told)):
+        make_plan({"collateral.WBTC": {**PLEDGE, "market": "DOGE", "haircut": 0.08999}})
+
+
+def test_collateral_names_and_addresses_stand_once(make_plan: Any) -> None:
+    with pytest.raises(PlanError, match=re.escape("collateral.BTC: a market has that name")):
+        make_plan({"collateral.BTC": PLEDGE})
+    one, other = "0x" + "11" * 20, "0x" + "22" * 20
+    token = {"token": {"address": one}}
+    twice = {"collateral.C0": {**PLEDGE, **token}, "collateral.C1": {**PLEDGE, **token}}
+    with pytest.raises(
+        PlanError, match=r"collateral\.C1\.token\.address is that of collateral\.C0"
+    ):
+        make_plan(twice)
+    with pytest.raises(PlanError, match=r"C0\.token\.address is that of the quote token"):
+        make_plan({"token": {"address": one}, "collateral.C0": {**PLEDGE, **token}})
+    assert make_plan({"token": {"address": other}, "collateral.C0": {**PLEDGE, **token}})
+
+
+def test_at_most_eight_collateral_tokens(make_plan: Any) -> None:
+    tokens = {f"C{number}": PLEDGE for number in range(9)}
+    with pytest.raises(PlanError, match="collateral: Dictionary should have at most 8 items"):
+        make_plan({"collateral": tokens})
+    del tokens["C8"]
+    assert len(make_plan({"collateral": tokens}).resolved()["collateral"]) == 8
+
+
+@pytest.mark.parametrize("change", [{"collateral": {}}, {"collateral": None}])
+def test_collateral_may_be_left_out(make_plan: Any, change: dict[str, Any]) -> None:
+    assert make_plan(change).resolved()["collateral"] == {}
+
+
+def test_collateral_resolved(make_plan: Any) -> None:
+    """WETH has a feed of its own: its ceiling leaves room for sixteen times the cap."""
+    found = make_plan().resolved()["collateral"]
+    assert found["WBTC"] == {
+        "token": {"decimals": 8},
+        "market": 0,
+        "haircut": 8_000,
+        "cap": 1_000 * WAD,
+    }
+    assert found["WETH"]["market"] == 1
+    assert found["WETH"]["feed"] == {"decimals": 8, "answer": 2_500 * 10**8}
+    ceiling = found["WETH"]["ceiling"]
+    cap = found["WETH"]["cap"]
+    assert 16 * cap << ceiling <= WAD << 100 < 32 * cap << ceiling
 
 
 def test_all_problems_at_once(make_plan: Any) -> None:
@@ -212,6 +286,9 @@ def test_local_only_fields(make_plan: Any) -> None:
         "token.test",
         "markets.BTC.feed.mock",
         "markets.DOGE.feed.mock",
+        "collateral.WETH.token.test",
+        "collateral.WETH.feed.mock",
+        "collateral.WBTC.token.test",
     ]
     assert "governance (left out)" in make_plan({"governance": None}).local_only()
     assert "governance.test" in make_plan({"governance.test": True}).local_only()
