@@ -843,6 +843,9 @@ class Scenario:
         """A part of what is for sale, up to what is needed and a unit more; or nonsense."""
         model, token = self.model, self._token(choice, account)
         record, units = self._listed(token), self._units(account, token)
+        if record.market in self.twin.references and choice.number(0, 9) == 0:
+            off = model.references[record.market].divergence * choice.pick((101, 150)) // 100
+            self.twin.diverge(record.market, choice.pick((10**9 + off, 10**18 // (10**9 + off))))
         need, share = model.terms(account)
         rate = record.scale * model.collateral_price(record)
         rate *= 10**23 - model.haircut(record) * share
