@@ -94,7 +94,7 @@ class Scenario:
         "seize": 4,
         "arrears": 5,
         "unpaid_claim": 3,
-        "fund_collateral": 2,
+        "fund_collateral": 3,
         "vault_rules": 2,
         "cover": 4,
         "accrue": 2,
@@ -1052,7 +1052,7 @@ class Scenario:
             if (shares == 0 or self.model.time >= closes) and choice.number(0, 9):
                 self._request(choice, who, address)
                 shares, opens, closes = self.model.redeem_request(address)
-            elif choice.number(0, 9) == 0:
+            elif choice.number(0, 4) == 0:
                 self._count("fund cancel", self.twin.fund_cancel(who))
             if shares and self.model.time < opens and choice.number(0, 4):
                 times = (opens, opens, opens, opens + 7, opens - 1, closes - 1, closes)
