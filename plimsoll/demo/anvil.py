@@ -25,11 +25,11 @@ from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
-from plimsoll.demo.books import account_state, held_markets, market_state
+from plimsoll.demo.books import account_state, held_markets, market_state, may_have_units
 from plimsoll.demo.makers import Quotes
 from plimsoll.demo.recording import ROLES, Listener, Notes, Opened
 from plimsoll.demo.setting import Setting
-from plimsoll.demo.stage import Stage, StageError, World
+from plimsoll.demo.stage import COLLATERAL_BUDGET, Stage, StageError, World
 from plimsoll.evm.handle import EventDecoder, address_of
 from plimsoll.keeper import TickReport
 from plimsoll.orders import OrderStore
@@ -94,6 +94,8 @@ class RpcReader:
         self._engine = engine
         self._token = token
         self._scale = scale
+        self._vault: Contract | None = None
+        self._tokens: Sequence[Contract] = ()
         self.block = "latest"
 
     def _views(self, contract: Contract, calls: Sequence[tuple[str, Sequence[Any]]]) -> list[Any]:
@@ -117,10 +119,29 @@ class RpcReader:
             for market in held_markets(wallet[1])
         ]
         positions = iter(self._views(self._engine, legs))
+        found = zip(accounts, wallets, strict=True)
+        pledged = [who for who, wallet in found if self._vault and may_have_units(who, wallet)]
+        balances: dict[int, list[int]] = {}
+        if self._vault is not None and pledged:
+            asked = self._views(self._vault, [("balances", (who,)) for who in pledged])
+            balances = dict(zip(pledged, asked, strict=True))
         return [
-            account_state(wallet, [next(positions) for _ in held_markets(wallet[1])])
-            for wallet in wallets
+            account_state(
+                wallet, [next(positions) for _ in held_markets(wallet[1])], balances.get(who, ())
+            )
+            for who, wallet in zip(accounts, wallets, strict=True)
         ]
+
+    def watch_vault(self, vault: Contract, tokens: Sequence[Contract]) -> None:
+        """Read from now on what accounts have in the vault, too."""
+        self._vault, self._tokens = vault, tokens
+
+    def vault_balances(self) -> list[int]:
+        """Return the vault's balance of each of its tokens, units."""
+        if self._vault is None:
+            return []
+        asked = [("balanceOf", (self._vault.address,))]
+        return [int(self._views(token, asked)[0]) for token in self._tokens]
 
     def cash(self, account: int) -> int:
         """Return an account's cash."""
@@ -271,6 +292,7 @@ class KeeperProcess:
             *(sys.executable, "-c", code, "keeper", "--watch", "--json", "--node", url),
             *("--deployment", str(record), "--account", f"TEST::{KEEPER}"),
             *("--orders", str(orders), "--poll", "0.05"),
+            *("--buy-collateral", str(COLLATERAL_BUDGET)),
         ]
         path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
         self._log = log
@@ -376,7 +398,7 @@ class Anvil(Stage):
     def _follow(self, setting: Setting, listener: Listener, opened: Opened) -> None:
         p = self.p
         self._follower = Follower(self._rpc, listener, self.backend.chain_id)
-        for contract in (p.engine, p.fund, p.risk, p.oracle):
+        for contract in (p.engine, p.fund, p.vault, p.risk, p.oracle):
             self._follower.adopt(ROLES[contract.label], contract)
         self._follower.notes.engine = p.engine.address
         for name, info in p.markets.items():
@@ -387,6 +409,8 @@ class Anvil(Stage):
             answer = (mock.decimals, mock.answer())
             self._follower.made(feed.address, "MockAggregator", answer)
             self._follower.made(info.feed.address, "FeedProxy", (feed.address,))
+        for known in p.collateral.values():
+            self._follower.made(known.token.address, "TestToken", (known.decimals,))
         params = setting.plan.risk
         made = (p.oracle.address, params.units("z"), params.units("kappa"))
         self._follower.made(p.risk.address, "RiskModel", made)

@@ -11,6 +11,7 @@ from typing import Any
 
 from plimsoll.demo.books import Books, Marked, Reader
 from plimsoll.demo.recording import touched
+from plimsoll.demo.setting import TokenSetting
 from plimsoll.protocol.contract import Receipt
 from plimsoll.reference import Model, Refused
 from plimsoll.reference.numbers import (
@@ -65,6 +66,10 @@ class Tally:
         self.recovered = 0  # calls that ended otherwise without a takeover
         self.called_takeovers = 0  # slices of accounts whose cure window had passed
         self.funding_paid = 0  # between the sides, WAD
+        self.sales_opened = 0
+        self.arrears_noted = 0
+        self.arrears_cleared = 0  # what became claims of the fund, WAD
+        self.seized = 0  # tokens of bankrupt accounts that became the fund's
         self.done: dict[str, int] = {}  # accepted calls by name
 
 
@@ -77,11 +82,46 @@ class Liquidation:
         self, time: int, kind: str, account: int, market: int, size: int, price: int
     ) -> None:
         self.time = time
-        self.kind = kind  # takeover, order, resolve
+        self.kind = kind  # takeover, order, sale (of collateral), resolve
         self.account = account
         self.market = market
         self.size = size
         self.price = price  # the mark
+
+
+class Sold:
+    """Collateral that was sold, for the report; amounts in WAD."""
+
+    __slots__ = ("account", "amount", "buyer", "kept", "paid", "price", "time", "token")
+
+    def __init__(
+        self,
+        time: int,
+        account: int,
+        token: TokenSetting,
+        price: int,
+        units: tuple[int, int],
+        paid: int,
+        buyer: str,
+    ) -> None:
+        self.time = time
+        self.account = account
+        self.token = token
+        self.price = price
+        self.amount = units[0] * token.scale
+        self.kept = units[1] * token.scale  # what the account has left of the token
+        self.paid = paid
+        self.buyer = buyer
+
+    @property
+    def value(self) -> int:
+        """What it would be at the price, quote WAD."""
+        return self.amount * self.price // WAD
+
+    @property
+    def discount(self) -> float:
+        """How far below the price it went, a fraction."""
+        return 1 - self.paid / self.value if self.value else 0.0
 
 
 class Auditor:
@@ -91,6 +131,7 @@ class Auditor:
         self.model = Model(owner, decimals=decimals, time=time)
         self.tally = Tally()
         self.liquidations: list[Liquidation] = []
+        self.sold: list[Sold] = []
         self.called: list[int] = []  # accounts, in the order of their margin calls
         self._standing: dict[int, bool] = {}  # called account -> whether it was taken over since
         self.books: Books | None = None
@@ -104,6 +145,18 @@ class Auditor:
         self._markets: set[int] = set()
         self._fund_cash = 0
         self._looked: tuple[int, tuple[dict[int, Marked], list[str]]] | None = None
+        self._scale = 10 ** (18 - decimals)
+        self._tokens: dict[str, TokenSetting] = {}  # by address
+
+    def watch_vault(
+        self, vault: Any, tokens: Sequence[Any], settings: Sequence[TokenSetting]
+    ) -> None:
+        """Read from now on what accounts have in the vault, too. Nobody has anything there yet."""
+        assert self._reader is not None
+        self._reader.watch_vault(vault, tokens)
+        self._opened().tokens = settings
+        found = zip(tokens, settings, strict=True)
+        self._tokens = {token.address: setting for token, setting in found}
 
     def watch(self, reader: Reader, markets: Sequence[int]) -> None:
         """Begin to read the chain; what was called before is compared at the first step."""
@@ -214,6 +267,16 @@ class Auditor:
                 self._liquidated(call, "resolve", log)
             elif log.name == "BookEnded":
                 tally.books_ended += 1
+            elif log.name == "SaleOpened":
+                tally.sales_opened += 1
+            elif log.name == "ArrearsNoted":
+                tally.arrears_noted += 1
+            elif log.name == "ArrearsCleared":
+                tally.arrears_cleared += log["amount"]
+            elif log.name == "CollateralSeized":
+                tally.seized += 1
+            elif log.name == "CollateralSold":
+                self._sale(call, log)
         if self._reader is not None:
             cash = self._reader.cash(FUND)
             change, self._fund_cash = cash - self._fund_cash, cash
@@ -221,6 +284,18 @@ class Auditor:
                 tally.fund_received += change
             else:
                 tally.fund_paid -= change
+
+    def _sale(self, call: Call, log: Any) -> None:
+        token = self._tokens[str(log["token"])]
+        mark = call.prices[token.market][0] or 0
+        units = int(log["amount"]), int(log["balance"])
+        paid = int(log["paid"]) * self._scale
+        account = int(log["account"])
+        sold = Sold(call.time, account, token, mark, units, paid, str(log["buyer"]))
+        self.sold.append(sold)
+        self.liquidations.append(
+            Liquidation(call.time, "sale", account, token.market, sold.amount, mark)
+        )
 
     def _liquidated(self, call: Call, kind: str, log: Any) -> None:
         market = int(log["market"])

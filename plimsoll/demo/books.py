@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple, Protocol
 
+from plimsoll.demo.setting import TokenSetting
 from plimsoll.reference.numbers import FUND, MARKETS, TREASURY, WAD
 from plimsoll.replay import EMPTY_ACCOUNT, AccountState, LegState, MarketState
 
@@ -32,21 +33,36 @@ class Reader(Protocol):
     def token_balance(self) -> int:
         """Return the engine's balance of the quote token, in WAD."""
 
+    def watch_vault(self, vault: Any, tokens: Sequence[Any]) -> None:
+        """Read from now on what accounts have in the vault, too; `tokens` are its tokens."""
+
+    def vault_balances(self) -> list[int]:
+        """Return the vault's balance of each of its tokens, units."""
+
 
 def held_markets(bitmap: int) -> list[int]:
     """The markets in an account's bitmap."""
     return [market for market in range(MARKETS) if bitmap >> market & 1]
 
 
-def account_state(wallet: Any, positions: Sequence[Any]) -> AccountState:
-    """Return the state in what `wallet` and `position` of the held markets say."""
+def account_state(
+    wallet: Any, positions: Sequence[Any], balances: Sequence[int] = ()
+) -> AccountState:
+    """Return the state in what `wallet`, `position` of the held markets and the vault's `balances`
+    say."""
     legs = {
         market: LegState(**{name: int(getattr(leg, name)) for name in LegState._fields})
         for market, leg in zip(held_markets(wallet.held), positions, strict=True)
     }
     names = [name for name in AccountState._fields if name not in ("legs", "units")]
     own = {name: int(getattr(wallet, name)) for name in names}
-    return AccountState(**own, legs=legs, units={})
+    units = {index: int(amount) for index, amount in enumerate(balances) if amount}
+    return AccountState(**own, legs=legs, units=units)
+
+
+def may_have_units(account: int, wallet: Any) -> bool:
+    """Whether the vault has to be asked: the engine says who has collateral, not so of the fund."""
+    return bool(wallet.pledged) or account == FUND
 
 
 def market_state(m: Any, extra: Any) -> MarketState:
@@ -82,6 +98,8 @@ class EngineReader:
         self._engine = engine
         self._token = token
         self._scale = scale
+        self._vault: Any = None
+        self._tokens: Sequence[Any] = ()
 
     def accounts(self, accounts: Sequence[int]) -> list[AccountState]:
         """Return accounts."""
@@ -89,10 +107,21 @@ class EngineReader:
 
     def _account(self, account: int) -> AccountState:
         wallet = self._engine.wallet(account)
+        balances: Sequence[int] = ()
+        if self._vault is not None and may_have_units(account, wallet):
+            balances = self._vault.balances(account)
         if not wallet[1]:
-            return account_state(wallet, [])
+            return account_state(wallet, [], balances)
         held = held_markets(wallet[1])
-        return account_state(wallet, [self._engine.position(account, m) for m in held])
+        return account_state(wallet, [self._engine.position(account, m) for m in held], balances)
+
+    def watch_vault(self, vault: Any, tokens: Sequence[Any]) -> None:
+        """Read from now on what accounts have in the vault, too."""
+        self._vault, self._tokens = vault, tokens
+
+    def vault_balances(self) -> list[int]:
+        """Return the vault's balance of each of its tokens, units."""
+        return [int(token.balanceOf(self._vault.address)) for token in self._tokens]
 
     def cash(self, account: int) -> int:
         """Return an account's cash."""
@@ -118,6 +147,7 @@ class Marked(NamedTuple):
     equity: int
     arrears: int  # sum of negative pnl, positive
     sizes: dict[int, int]  # live legs
+    collateral: int = 0  # what it counts for in the equity
 
 
 class Books:
@@ -128,6 +158,7 @@ class Books:
         self.reader = reader
         self.accounts: dict[int, AccountState] = {FUND: EMPTY_ACCOUNT, TREASURY: EMPTY_ACCOUNT}
         self.markets: dict[int, MarketState] = {}
+        self.tokens: Sequence[TokenSetting] = ()
         self.read((), markets)
         self._closing: dict[tuple[int, int, bool], int] = {}
 
@@ -160,10 +191,18 @@ class Books:
             size, k = 0, self._closing_k(market, leg.epoch, is_long)
         return size, leg.pnl + abs(leg.basis) * (k - leg.k_snap) // (leg.a_snap * WAD)
 
+    def worth(self, account: int, state: AccountState, prices: Sequence[int]) -> int:
+        """Return what an account's collateral counts for at the prices, WAD."""
+        if not state.units or account == FUND:
+            return 0
+        tokens = self.tokens
+        return sum(tokens[at].worth(n, prices[tokens[at].market]) for at, n in state.units.items())
+
     def marked(self, account: int, prices: Sequence[int]) -> Marked:
         """Return an account marked at the prices (WAD by market)."""
         state = self.accounts.get(account, EMPTY_ACCOUNT)
-        equity, arrears = state.cash, 0
+        collateral = self.worth(account, state, prices)
+        equity, arrears = state.cash + collateral, 0
         sizes: dict[int, int] = {}
         for market, leg in state.legs.items():
             size, pnl = self.leg_value(market, leg, prices[market])
@@ -172,7 +211,7 @@ class Books:
                 arrears -= pnl
             if size:
                 sizes[market] = size
-        return Marked(equity, arrears, sizes)
+        return Marked(equity, arrears, sizes, collateral)
 
     def evaluate(self, prices: Sequence[int]) -> tuple[dict[int, Marked], list[str]]:
         """Mark every account; return them with what is broken of LED-5 (empty: nothing)."""
@@ -181,12 +220,16 @@ class Books:
         longs = dict.fromkeys(self.markets, 0)
         shorts = dict.fromkeys(self.markets, 0)
         cash = 0
+        pledged = [0] * len(self.tokens)
         for account, state in self.accounts.items():
             cash += state.cash
+            for at, amount in state.units.items():
+                pledged[at] += amount
+            collateral = self.worth(account, state, prices)
             if not state.legs:
-                found[account] = Marked(state.cash, 0, {})
+                found[account] = Marked(state.cash + collateral, 0, {}, collateral)
                 continue
-            equity, arrears = state.cash, 0
+            equity, arrears = state.cash + collateral, 0
             sizes: dict[int, int] = {}
             for market, leg in state.legs.items():
                 size, pnl = self.leg_value(market, leg, prices[market])
@@ -200,12 +243,17 @@ class Books:
                 elif size < 0:
                     sizes[market] = size
                     shorts[market] -= size
-            found[account] = Marked(equity, arrears, sizes)
+            found[account] = Marked(equity, arrears, sizes, collateral)
         wrong: list[str] = []
         backing = sum(book.cash for book in self.markets.values())
         balance = self.reader.token_balance()
         if balance != cash + backing:  # nobody sends tokens unasked in a demo
             wrong.append(f"token balance {balance}, cash {cash} + B {backing}")
+        if self.tokens:
+            in_vault = self.reader.vault_balances()
+            for token, has, owed_units in zip(self.tokens, in_vault, pledged, strict=True):
+                if has != owed_units:
+                    wrong.append(f"vault has {has} of {token.name}, accounts have {owed_units}")
         for market, book in self.markets.items():
             dust = book.cash + book.shortfall - owed[market]
             if dust < 0:
@@ -219,7 +267,7 @@ class Books:
     @property
     def checks(self) -> int:
         """How many identities `evaluate` checks."""
-        return 1 + 2 * len(self.markets)
+        return 1 + 2 * len(self.markets) + len(self.tokens)
 
     def claims(self, marked: dict[int, Marked], prices: Sequence[int]) -> dict[int, int]:
         """Sum of positive marked pnl by market."""

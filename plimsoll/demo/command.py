@@ -179,7 +179,8 @@ class _Bar:
         wrong = auditor.identity_violations + auditor.reference_mismatches
         told = (
             f"fills {tally.fills}, takeovers {tally.takeovers}, "
-            f"by order {tally.order_liquidations}, resolved {tally.resolved}"
+            f"by order {tally.order_liquidations}, sold {len(auditor.sold)}, "
+            f"resolved {tally.resolved}"
         )
         self._progress.update(
             self._task,

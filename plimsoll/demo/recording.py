@@ -25,6 +25,7 @@ ROLES = {
     "InsuranceFund": "fund",
     "RiskModel": "risk",
     "PriceOracle": "oracle",
+    "CollateralVault": "vault",
 }
 
 #: Events -> their arguments that name an account whose words may have changed.
@@ -35,6 +36,8 @@ ACCOUNTS: dict[str, tuple[str, ...]] = {
     "AccountUpdated": ("account",),
     "MarginCalled": ("account",),
     "DebtUpdated": ("account",),
+    "ArrearsNoted": ("account",),
+    "ArrearsCleared": ("account",),
     "Filled": ("maker", "taker"),
     "TakenOver": ("account", "target", "keeper"),
     "Resolved": ("account", "keeper"),
@@ -68,6 +71,7 @@ class Notes:
         self.feeds: dict[str, FeedState] = {}  # by address
         self._behind: dict[str, str] = {}  # proxy -> feed
         self._feed_of: dict[int, str] = {}  # market -> feed
+        self._decimals: dict[str, int] = {}  # token -> its decimals
         self._signers: dict[SignedOrder, str | None] = {}
         self.engine = ""
         self.chain_id = 0
@@ -78,6 +82,8 @@ class Notes:
             self.feeds[address] = FeedState(int(args[0]), int(args[1]), now)
         elif name == "FeedProxy":
             self._behind[address] = address_of(args[0])
+        elif name == "TestToken":
+            self._decimals[address] = int(args[0])
 
     def listed(self, market: int, feed: str) -> None:
         """Note a market's feed."""
@@ -99,6 +105,8 @@ class Notes:
             part["name"]: _named(part, value)
             for part, value in zip(entry["inputs"], values, strict=True)
         }
+        if method.name == "list_token":  # the vault asks the token
+            named["decimals"] = self._decimals[named["token"]]
         if "signature" in named:
             signed = SignedOrder(Order(**named["order"]), bytes(named.pop("signature")))
             if signed not in self._signers:
@@ -128,8 +136,8 @@ class RecordingBackend(EvmBackend):
             told = {"z": int(args[1]), "kappa": int(args[2])}
             sender = address_of(self.deployer if sender is None else sender)
             self.listener(Call("risk", "set_globals", told, sender, self.now()), None)
-        elif artifact.name == "TestToken":
-            self._token = contract
+        elif artifact.name == "TestToken":  # the first one is the quote token
+            self._token = self._token or contract
         elif artifact.name == "MarginEngine" and self._token is not None:
             parts = [self.artifact(name) for name in KINDS["engine"]]
             self.opened(self.at(contract.address, *parts), self._token, None)
@@ -175,9 +183,9 @@ def touched(call: Call, logs: Iterable[Log]) -> tuple[set[int], set[int]]:
     """Return the accounts and markets that a call names or its events say it changed."""
     accounts: set[int] = set()
     markets: set[int] = set()
-    if call.contract not in ("engine", "fund"):
+    if call.contract not in ("engine", "fund", "vault"):
         return accounts, markets
-    if call.contract == "engine":
+    if call.contract != "fund":
         accounts.update(int(call.args[name]) for name in NAMES if name in call.args)
         markets.update([int(call.args["market"])] if "market" in call.args else [])
     order = call.args.get("order")

@@ -21,6 +21,7 @@ from plotly.subplots import make_subplots
 from plimsoll.demo.audit import Liquidation
 from plimsoll.demo.run import Outcome
 from plimsoll.demo.setting import Floats
+from plimsoll.demo.summary import discount
 from plimsoll.reference.numbers import WAD
 
 #: Colours that stay apart for colour-blind readers too (Okabe and Ito).
@@ -28,6 +29,7 @@ MARKETS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#B8860B", "#5E4FA2", "#4
 KINDS = {
     "order": ("closed against an order", "#56B4E9", "circle"),
     "takeover": ("taken over", "#E69F00", "diamond"),
+    "sale": ("collateral sold", "#5E4FA2", "square"),
     "resolve": ("resolved (bankrupt)", "#C2185B", "x"),
 }
 EQUITY, MARGIN, CASH, CLAIMS, SHORT = "#0072B2", "#D55E00", "#009E73", "#444444", "#C2185B"
@@ -36,6 +38,8 @@ EQUITY, MARGIN, CASH, CLAIMS, SHORT = "#0072B2", "#D55E00", "#009E73", "#444444"
 WORST = 6
 MOST_MARKS = 250
 BINS = 90
+#: Rows of the table of sales.
+MOST_SALES = 12
 
 _FONT = "system-ui, -apple-system, 'Segoe UI', 'DejaVu Sans', sans-serif"
 _PAGE = """<!doctype html>
@@ -55,6 +59,12 @@ p {{ margin: 2px 0 10px; color: #55606f; }}
 .good b {{ color: #0a7a3f; }} .bad b {{ color: #c62828; }}
 section {{ background: #fff; border: 1px solid #e1e5ea; border-radius: 8px; margin: 14px 0;
   padding: 14px 16px 6px; }}
+table {{ border-collapse: collapse; width: 100%; margin: 4px 0 12px; font-size: 14px;
+  font-variant-numeric: tabular-nums; }}
+th {{ text-align: right; font-weight: 600; color: #55606f; }}
+td {{ text-align: right; border-top: 1px solid #eceff3; }}
+th, td {{ padding: 5px 10px; white-space: nowrap; }}
+th:nth-child(-n+2), td:nth-child(-n+2) {{ text-align: left; }}
 footer {{ color: #55606f; font-size: 13px; }}
 </style></head><body><main>
 <h1>Plimsoll demo</h1>
@@ -109,6 +119,7 @@ def write_report(outcome: Outcome, found: dict[str, Any], path: Path) -> Path:
             div_id=f"chart-{number}",
         )
         sections.append(f"<section><h2>{title}</h2><p>{text}</p>{body}</section>")
+    sections.insert(3, _sold(found))
     prices = found["prices"]
     subtitle = (
         f"{', '.join(found['markets'])}, {prices['from']} to {prices['to']} UTC, "
@@ -136,6 +147,11 @@ def _cards(found: dict[str, Any]) -> list[str]:
         ("", f"{found['margin_calls']:,}", f"margin calls, {found['cured']:,} cured"),
         ("", f"{found['order_liquidations']:,}", "closed against orders"),
         ("", f"{found['takeovers']:,}", "taken over"),
+        (
+            "",
+            f"{found['collateral']['sold']:,}",
+            f"sales of collateral, {discount(found)} below the price",
+        ),
         ("", f"{found['resolved']:,}", "resolved"),
         ("", _short(found["charged_to_others"]), "charged to others"),
         ("", _short(found["funding_paid"]), "funding paid"),
@@ -144,6 +160,35 @@ def _cards(found: dict[str, Any]) -> list[str]:
     ]
     card = '<div class="card {}"><b>{}</b><span>{}</span></div>'
     return [card.format(kind, html.escape(value), html.escape(text)) for kind, value, text in rows]
+
+
+def _sold(found: dict[str, Any]) -> str:
+    """The collateral that was sold, as a table: the largest sales."""
+    sales = sorted(found["collateral"]["sales"], key=lambda one: -Decimal(one["paid"]))
+    shown = sorted(sales[:MOST_SALES], key=lambda one: one["time"])
+    text = (
+        "Collateral of accounts below their margin, or whose arrears were noted an hour ago, is "
+        "for sale; the discount grows with the shortfall and with time, and is never above the "
+        "haircut. The buyer's cash pays the arrears; what was not needed stays the owner's."
+    )
+    if len(sales) > len(shown):
+        text += f" The {len(shown)} largest of {len(sales)} sales are shown."
+    titles = ("", "account", "sold", "price", "paid", "discount", "left to the owner")
+    head = "".join(f"<th>{title}</th>" for title in titles)
+    rows = []
+    for one in shown:
+        cells = (
+            one["time"],
+            one["account"],
+            f"{_short(one['amount'], 3)} {one['token']}",
+            _short(one["price"], 2),
+            _short(one["paid"], 2),
+            f"{100 * one['discount']:.1f} %",
+            f"{_short(one['kept'], 3)} {one['token']} (worth {_short(one['kept_value'])})",
+        )
+        rows.append("<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in cells) + "</tr>")
+    body = f"<table><tr>{head}</tr>{''.join(rows)}</table>" if rows else "<p>None was sold.</p>"
+    return f"<section><h2>Collateral sold</h2><p>{text}</p>{body}</section>"
 
 
 def _footer(found: dict[str, Any]) -> str:

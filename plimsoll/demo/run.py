@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from plimsoll.demo.audit import Auditor, Liquidation
+from plimsoll.demo.audit import Auditor, Liquidation, Sold
 from plimsoll.demo.books import EngineReader, Marked, Reader
 from plimsoll.demo.makers import Maker, Quotes
 from plimsoll.demo.margins import Margins, arrays, near
@@ -29,10 +29,10 @@ from plimsoll.demo.setting import (
     setting_for,
 )
 from plimsoll.demo.stage import Stage
-from plimsoll.demo.traders import Mind, Trader, Wish
+from plimsoll.demo.traders import PLEDGED, Mind, Trader, Wish
 from plimsoll.prices import PricePath, Step
 from plimsoll.protocol import Contract, Plimsoll, Refused
-from plimsoll.reference.numbers import CURE, DAY, FORGOTTEN, FUND, TREASURY, WAD
+from plimsoll.reference.numbers import CONFIG, CURE, DAY, FORGOTTEN, FUND, TREASURY, WAD
 from plimsoll.reference.risk import SIGMA
 from plimsoll.replay import Header, TraceWriter
 
@@ -108,6 +108,7 @@ class Outcome:
     left: int  # accounts in trouble for which nothing could be done in a step, over all steps
     token_balance: int  # WAD, of the engine at the end
     liquidations: list[Liquidation] = field(default_factory=list)
+    sold: list[Sold] = field(default_factory=list)
 
 
 Progress = Callable[[int, Auditor], None]
@@ -186,6 +187,8 @@ class _Demo:
             self.trace = self.auditor.trace = TraceWriter(self.options.trace, header)
         before = first.time - _WORLD_BEFORE
         self.p = self.stage.open(self.setting, before, self.auditor.take, self._watch)
+        tokens = [self.p.collateral[token.name].token for token in self.setting.tokens]
+        self.auditor.watch_vault(self.p.vault, tokens, self.setting.tokens)
         self._people()
         self._announce()
         self.fund_start = self.auditor.begin()
@@ -212,6 +215,10 @@ class _Demo:
         self._traders = {t.account: t for t in self.mind.recruit(traders)}
         for trader in self._traders.values():
             self.names[trader.account] += f" ({trader.style})"
+            if trader.pledges:
+                for token in self.setting.tokens:
+                    self.p.mint_collateral(token.name, trader.signer, 10**27 // token.scale)
+                    self.p.approve_vault(token.name, sender=trader.signer)
         # what the keeper has taken over is sold by somebody it has approved, with a key of his own
         self.desk = self.stage.person("keeper's desk")
         self.p.set_operator(self.desk, sender=keeper)
@@ -325,7 +332,7 @@ class _Demo:
                 size = -now.sizes.get(wish.market, 0)
             self._trade(trader.signer, trader.account, wish.market, size)
         elif wish.kind == "deposit":
-            self._deposit(trader.signer, trader.account, int(wish.amount))
+            self._bring(trader, wish.amount, prices)
         elif wish.kind == "settle":
             self._try(lambda: self.p.settle(trader.account, sender=trader.signer))
         elif wish.kind == "touch":
@@ -333,6 +340,28 @@ class _Demo:
         elif wish.kind == "withdraw" and wish.amount >= 1:
             units = int(wish.amount) * _UNIT
             self._try(lambda: self.p.withdraw(trader.account, units, sender=trader.signer))
+
+    def _bring(self, trader: Trader, amount: float, prices: Sequence[int]) -> None:
+        """Pay in so much, a part of it in tokens that count for as much where the trader has any.
+
+        Cash first: an account must be above its margin when collateral comes.
+        """
+        part = PLEDGED if trader.pledges else 0.0
+        self._deposit(trader.signer, trader.account, int(amount * (1 - part)))
+        for token in self.setting.tokens if part else ():
+            worth = int(amount * part / len(self.setting.tokens)) * WAD
+            units = (
+                worth
+                * WAD
+                * CONFIG
+                // (prices[token.market] * token.scale * (CONFIG - token.haircut))
+            )
+            if units:
+                self._try(
+                    lambda token=token, units=units: self.p.deposit_collateral(  # type: ignore[misc]
+                        trader.account, token.name, units, sender=trader.signer
+                    )
+                )
 
     def _deposit(self, signer: Any, account: int, quote_units: int) -> None:
         if quote_units > 0:
@@ -423,6 +452,7 @@ class _Demo:
             if first and turn == 0:  # as the keeper finds them
                 self.equity[number], self.maintenance[number] = equity, maintenance
             chosen = [self.ids[row] for row in near(equity, notionals, maintenance)]
+            chosen += [who for who in self.ids if who not in chosen and self._owes(who)]
             todo = self.ids if everybody else [who for who in chosen if who not in seen]
             if not todo:
                 break
@@ -433,6 +463,14 @@ class _Demo:
                     self.missed += max(0, report.unhealthy - len(chosen))
             seen |= set(todo)
             everybody = False
+
+    def _owes(self, account: int) -> bool:
+        """Whether an account with collateral owes more than its cash: it may have to sell."""
+        now = self.marked.get(account)
+        return now is not None and bool(now.collateral) and now.arrears > self._cash(account)
+
+    def _cash(self, account: int) -> int:
+        return int(self.books.accounts[account].cash)
 
     # ---- afterwards ------------------------------------------------------------------------------
 
@@ -487,6 +525,7 @@ class _Demo:
                 units = self.books.reader.cash(account) // self.p.scale
                 if units:
                     self._withdraw(account, units)
+                self._take_home(account)
         self._sync()
         self.marked = self._check(prices, full=True)
         self.token_balance = self.books.reader.token_balance()
@@ -500,6 +539,17 @@ class _Demo:
     def _withdraw(self, account: int, units: int) -> None:
         signer = self._traders[account].signer
         self._try(lambda: self.p.withdraw(account, units, sender=signer))
+
+    def _take_home(self, account: int) -> None:
+        """Withdraw all collateral; nothing leaves while there are arrears."""
+        signer, has = self._traders[account].signer, self.books.accounts[account].units
+        for at, units in has.items():
+            name = self.setting.tokens[at].name
+            self._try(
+                lambda name=name, units=units: self.p.withdraw_collateral(  # type: ignore[misc]
+                    account, name, units, sender=signer
+                )
+            )
 
     def close(self, error: BaseException | None) -> None:
         """End the stage; the trace ends with its last line unless an error is the reason."""
@@ -529,4 +579,5 @@ class _Demo:
             left=self.left,
             token_balance=self.token_balance,
             liquidations=self.auditor.liquidations,
+            sold=self.auditor.sold,
         )

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from plimsoll.prices import TICK, PriceError, PricePath
 from plimsoll.protocol import Plan, parse_plan
+from plimsoll.reference.numbers import CONFIG, WAD
 
 #: Of the path, for the estimates; at least this many of a market's steps are wanted.
 WINDOW = 5
@@ -35,6 +36,10 @@ FUND = 100_000
 ALLOWANCE = 20_000
 DECIMALS = 6
 FEED_DECIMALS = 8
+#: A token that follows market 0 is taken as collateral (LIQ-7): its decimals, and quote units that
+#: everybody together may bring.
+TOKEN_DECIMALS = 18
+COLLATERAL = 5_000_000
 
 #: A size has at most 2**96 and a price 2**89 (LED-9): in units of 1e-8.
 LEAST_PRICE, MOST_PRICE = 10**5, 10**16
@@ -66,6 +71,20 @@ class MarketSetting:
 
 
 @dataclass(frozen=True)
+class TokenSetting:
+    """A collateral token: what prices it, WAD per unit, and its haircut (1e5), which stays."""
+
+    name: str
+    market: int
+    scale: int
+    haircut: int
+
+    def worth(self, units: int, price: int) -> int:
+        """What units count for in an account's equity at a price, WAD; rounded down (LIQ-7)."""
+        return units * self.scale * price * (CONFIG - self.haircut) // (WAD * CONFIG)
+
+
+@dataclass(frozen=True)
 class Setting:
     """The plan to deploy and what goes with it."""
 
@@ -74,6 +93,7 @@ class Setting:
     correlations: Floats  # markets x markets
     z: float
     kappa: float
+    tokens: tuple[TokenSetting, ...]  # by their index in the vault
 
 
 def setting_for(path: PricePath, steward: str | None = None) -> Setting:
@@ -118,6 +138,7 @@ def setting_for(path: PricePath, steward: str | None = None) -> Setting:
                 }
                 for m, one in enumerate(path.markets)
             },
+            "collateral": {token_name(path): _token(path, sigmas[0])},
             "reward": {
                 "minimum": 1,
                 "cap": 50,
@@ -142,7 +163,28 @@ def setting_for(path: PricePath, steward: str | None = None) -> Setting:
                 band=float(config.band),
             )
         )
-    return Setting(plan, tuple(settings), rho, float(Z), float(KAPPA))
+    tokens = tuple(
+        TokenSetting(name, plan.slot(name), 10 ** (18 - TOKEN_DECIMALS), token.units("haircut"))
+        for name, token in plan.collateral.items()
+    )
+    return Setting(plan, tuple(settings), rho, float(Z), float(KAPPA), tokens)
+
+
+def token_name(path: PricePath) -> str:
+    """Return the collateral token's name: that of market 0 behind a t, for token."""
+    return f"t{path.markets[0]}"[:24]
+
+
+def _token(path: PricePath, sigma: Decimal) -> dict[str, object]:
+    """A haircut of twice the volatility over the margin period, and of the feed's gap at least."""
+    haircut = min(max(2 * sigma, Decimal("0.08")), Decimal("0.95")).quantize(Decimal("0.00001"))
+    price = Decimal(path.steps[0].prices[0]) / TICK
+    return {
+        "token": {"test": {"decimals": TOKEN_DECIMALS}},
+        "market": path.markets[0],
+        "haircut": haircut,
+        "cap": _rounded(Decimal(COLLATERAL) / price),
+    }
 
 
 def _market(path: PricePath, number: int, sigma: Decimal) -> dict[str, object]:

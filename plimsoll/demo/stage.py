@@ -14,12 +14,14 @@ from plimsoll.evm import Chain, load_all
 from plimsoll.keeper import Keeper, Policy, TickReport
 from plimsoll.prices import TICK, Step
 from plimsoll.protocol import Plimsoll, SignedOrder, deploy
-from plimsoll.reference.numbers import SYNC_WAIT
+from plimsoll.reference.numbers import SYNC_WAIT, WAD
 
+#: Quote units of its wallet that the keeper spends on collateral, at most.
+COLLATERAL_BUDGET = 2_000_000
 #: Both kinds of liquidation have their turns; the keeper's own account steps in where orders fail.
 POLICIES = {
-    "orders": Policy(prefer="orders", passes=1),
-    "own": Policy(prefer="own", use_orders=False, passes=1),
+    "orders": Policy(prefer="orders", passes=1, buy_collateral=COLLATERAL_BUDGET * WAD),
+    "own": Policy(prefer="own", use_orders=False, passes=1, buy_collateral=COLLATERAL_BUDGET * WAD),
 }
 
 World = tuple[int, int, Mapping[int, tuple[int | None, int]]]

@@ -10,8 +10,9 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from plimsoll.demo.audit import Sold
 from plimsoll.demo.run import Outcome
-from plimsoll.reference.numbers import FUND
+from plimsoll.reference.numbers import FUND, WAD
 
 
 def amount(wad: int) -> str:
@@ -67,6 +68,16 @@ def summary(outcome: Outcome) -> dict[str, Any]:
         "announcements_ended": tally.done.get("risk.fold", 0),
         "reclaims": tally.done.get("engine.reclaim", 0),
         "thaws": tally.done.get("engine.thaw", 0),
+        "collateral": {
+            "sales_opened": tally.sales_opened,
+            "sold": len(outcome.sold),
+            "value": amount(sum(one.value for one in outcome.sold)),
+            "paid": amount(sum(one.paid for one in outcome.sold)),
+            "seized": tally.seized,
+            "arrears_noted": tally.arrears_noted,
+            "arrears_cleared": amount(tally.arrears_cleared),
+            "sales": [_sold(outcome, one) for one in outcome.sold],
+        },
         "keeper_rewards": amount(tally.keeper_rewards),
         "liquidator_shares": amount(tally.liquidator_shares),
         "fund": {
@@ -87,6 +98,27 @@ def summary(outcome: Outcome) -> dict[str, Any]:
         "sum_backing": amount(sum(book.cash for book in books.markets.values())),
         "seconds": round(outcome.seconds, 2),
     }
+
+
+def _sold(outcome: Outcome, one: Sold) -> dict[str, Any]:
+    """One purchase of collateral: what was sold at which discount, and what its owner kept."""
+    return {
+        "time": _moment(one.time),
+        "account": outcome.names.get(one.account, hex(one.account)),
+        "token": one.token.name,
+        "amount": amount(one.amount),
+        "price": amount(one.price),
+        "paid": amount(one.paid),
+        "discount": round(one.discount, 6),
+        "kept": amount(one.kept),
+        "kept_value": amount(one.kept * one.price // WAD),
+    }
+
+
+def discount(found: dict[str, Any]) -> str:
+    """How far below its price the collateral of a summary went, on average, in percent."""
+    value = Decimal(found["collateral"]["value"])
+    return f"{100 * (1 - Decimal(found['collateral']['paid']) / value):.1f} %" if value else "0 %"
 
 
 def table(found: dict[str, Any]) -> Group:
@@ -124,6 +156,14 @@ def table(found: dict[str, Any]) -> Group:
             f"{found['resolved']:,}",
             f"charged to others {_money(found['charged_to_others'])}, "
             f"uncovered {_money(found['uncovered'])}",
+        ),
+        (
+            "collateral sold",
+            f"{found['collateral']['sold']:,}",
+            f"worth {_money(found['collateral']['value'])} for "
+            f"{_money(found['collateral']['paid'])}, {discount(found)} below the price; "
+            f"{found['collateral']['arrears_noted']:,} overdue, "
+            f"{found['collateral']['seized']:,} seized",
         ),
         (
             "funding",

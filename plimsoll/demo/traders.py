@@ -35,6 +35,9 @@ PAY_IN, CUT = 0.35, 0.3
 #: What is paid in: up to this many maintenance margins.
 PAID_TO = 1.4
 
+#: One trader in so many brings collateral (LIQ-7), and this part of every deposit as tokens.
+PLEDGES_EVERY, PLEDGED = 5, 0.7
+
 #: Share of the liquidated who close what is left of their positions.
 CAPITULATE = 0.6
 
@@ -60,6 +63,7 @@ class Trader:
     starts: int  # step of the first trade
     lives: int = 0
     retired: bool = False
+    pledges: bool = False  # brings collateral beside cash
 
 
 @dataclass(frozen=True)
@@ -87,7 +91,7 @@ class Mind:
         styles = _shares([share for share, _, _ in STYLES.values()], len(signers))
         names = [name for name, count in zip(STYLES, styles, strict=True) for _ in range(count)]
         self.random.shuffle(names)
-        for (signer, account), style in zip(signers, names, strict=True):
+        for number, ((signer, account), style) in enumerate(zip(signers, names, strict=True)):
             _, least, most = STYLES[style]
             span = math.log(MOST_DEPOSIT / LEAST_DEPOSIT)
             self.traders.append(
@@ -99,6 +103,7 @@ class Mind:
                     deposit=int(LEAST_DEPOSIT * math.exp(self.random.uniform(0, span))),
                     legs=self._legs(style),
                     starts=int(self.steps * 0.35 * self.random.random()),
+                    pledges=number % PLEDGES_EVERY == 2,
                 )
             )
         return self.traders

@@ -100,8 +100,8 @@ class Contribution:
 
 @dataclass(frozen=True)
 class LiquidationPrices:
-    """Prices of one leg between which E >= MM with all others fixed, both inclusive; None where
-    there is no bound, and both None when no price of this leg alone brings E to MM."""
+    """Prices of one market between which E >= MM with all others fixed, both inclusive; None where
+    there is no bound, and both None when no price of this market alone brings E to MM."""
 
     market: int
     below: int | None
@@ -133,6 +133,7 @@ class Analysis:
     band: str
     call: str
     contributions: tuple[Contribution, ...]
+    #: by market with a position, or with collateral that it prices
     liquidation: tuple[LiquidationPrices, ...]
     prices: tuple[Scenario, ...]
     sigmas: tuple[Scenario, ...]
@@ -178,7 +179,9 @@ def analyse(portfolio: Portfolio) -> Analysis:
         band=band_of(portfolio.equity, parts.mm, parts.im, has_position=bool(x)),
         call=call_of(portfolio.deadline, portfolio.time),
         contributions=tuple(_contribution(formula, x, crowding, parts, leg) for leg in legs),
-        liquidation=tuple(liquidation_prices(portfolio, formula, leg.market) for leg in legs),
+        liquidation=tuple(
+            liquidation_prices(portfolio, formula, market) for market in _priced(portfolio)
+        ),
         prices=tuple(_shifted(portfolio, formula, percent) for percent in PRICE_SHIFTS),
         sigmas=tuple(
             _scenario(portfolio, formula.with_sigma(percent), percent) for percent in SIGMA_FACTORS
@@ -188,6 +191,15 @@ def analyse(portfolio: Portfolio) -> Analysis:
             for percent in CORRELATION_STEPS
         ),
     )
+
+
+def _priced(portfolio: Portfolio) -> dict[int, int]:
+    """Market -> price of everything whose price moves the account: positions first."""
+    prices = {leg.market: leg.price for leg in portfolio.legs if leg.size}
+    for each in portfolio.collateral:
+        if each.price:
+            prices.setdefault(each.market, each.price)
+    return prices
 
 
 def _contribution(
@@ -207,11 +219,13 @@ def _scenario(portfolio: Portfolio, formula: Formula, percent: int) -> Scenario:
 
 
 def _shifted(portfolio: Portfolio, formula: Formula, percent: int) -> Scenario:
-    """All positions' prices times 1 + percent/100, rounded down; what has ended stays."""
+    """All prices of positions and collateral times 1 + percent/100, rounded down; what has ended
+    stays. A market whose feeds disagree has one price then."""
+    if not percent:
+        return _scenario(portfolio, formula, percent)
     prices = {
-        leg.market: floor_div(leg.price * (100 + percent), 100)
-        for leg in portfolio.legs
-        if leg.size
+        market: floor_div(price * (100 + percent), 100)
+        for market, price in _priced(portfolio).items()
     }
     return _scenario(portfolio.at(prices), formula, percent)
 
@@ -220,22 +234,29 @@ def _shifted(portfolio: Portfolio, formula: Formula, percent: int) -> Scenario:
 
 
 def liquidation_prices(portfolio: Portfolio, formula: Formula, market: int) -> LiquidationPrices:
-    """Return between which prices of a leg, the others fixed, the account keeps E >= MM.
+    """Return between which prices of a market, the others fixed, the account keeps E >= MM.
 
-    Equity is linear in the price and the maintenance margin convex, so that the prices with
-    E >= MM are one interval: from a price in it each end is found by bisection. An account that is
-    below its margin looks for the price where E - MM is largest first.
+    Equity is linear in the price, collateral that this market prices with it, and the maintenance
+    margin convex, so that the prices with E >= MM are one interval: from a price in it each end is
+    found by bisection. An account that is below its margin looks for the price where E - MM is
+    largest first.
     """
-    leg = next(leg for leg in portfolio.legs if leg.market == market)
-    rest = portfolio.equity - leg.pnl
+    legs = [leg for leg in portfolio.legs if leg.market == market and leg.size]
+    pledged = [each for each in portfolio.collateral if each.market == market]
+    # an ended part in this market stays as it is
+    moving = sum(leg.pnl for leg in legs) + sum(each.worth for each in pledged)
+    rest = portfolio.equity - moving
     others = {m: x for m, x in portfolio.notionals.items() if m != market}
 
     def excess(price: int) -> int:
-        found = formula.margin({**others, market: leg.notional_at(price)}, portfolio.crowding)
-        return rest + leg.pnl_at(price) - found.mm
+        x = others | {leg.market: leg.notional_at(price) for leg in legs}
+        gained = sum(leg.pnl_at(price) for leg in legs)
+        gained += sum(each.worth_at(price) for each in pledged)
+        return rest + gained - formula.margin(x, portfolio.crowding).mm
 
-    lowest, highest = 1, max(leg.ceiling, leg.price)
-    inside = leg.price
+    inside = _priced(portfolio)[market]
+    ceilings = [leg.ceiling for leg in legs] + [each.ceiling for each in pledged]
+    lowest, highest = 1, max(*ceilings, inside)
     if excess(inside) < 0:
         inside = _peak(excess, lowest, highest)
         if excess(inside) < 0:

@@ -19,8 +19,8 @@ from plimsoll.reference.margin import (
     expected_shortfall,
     notional,
 )
-from plimsoll.reference.numbers import BUCKETS, MARKETS, RHO, WAD, floor_div, sgn
-from plimsoll.reference.oracle import DIVERGED
+from plimsoll.reference.numbers import BUCKETS, CONFIG, MARKETS, RHO, WAD, floor_div, sgn
+from plimsoll.reference.oracle import DIVERGED, FRESH
 from plimsoll.reference.risk import (
     CORRELATIONS,
     FIELDS,
@@ -88,8 +88,47 @@ class Leg:
 
 
 @dataclass(frozen=True)
+class Collateral:
+    """What an account has of a collateral token (LIQ-7): `amount` and `price` in WAD, haircut 1e5.
+
+    `market` is the oracle's that prices it; the price is zero where its feed failed a day ago.
+    """
+
+    name: str
+    market: int
+    amount: int
+    price: int
+    status: int
+    haircut: int
+    ceiling: int
+
+    def worth_at(self, price: int) -> int:
+        """What it counts for in E at a price, rounded down; nothing where its feed is too old."""
+        return self.amount * price * (CONFIG - self.haircut) // (WAD * CONFIG) if self.price else 0
+
+    @property
+    def value(self) -> int:
+        """What it is worth at its price, before the haircut."""
+        return self.amount * self.price // WAD
+
+    @property
+    def worth(self) -> int:
+        """What it counts for in E."""
+        return self.worth_at(self.price)
+
+    @property
+    def counted(self) -> int:
+        """What it counts for in E_init: fresh prices only."""
+        return self.worth if self.status == FRESH else 0
+
+
+@dataclass(frozen=True)
 class Portfolio:
-    """An account at one time, with what its margin depends on. `crowding` in WAD by market."""
+    """An account at one time, with what its margin depends on. `crowding` in WAD by market.
+
+    `since` is when its arrears were noted (0: they are not); `need` is what its collateral may be
+    sold for now and `share` the discount's share of the haircut, WAD.
+    """
 
     account: int
     time: int
@@ -100,11 +139,19 @@ class Portfolio:
     legs: tuple[Leg, ...]
     crowding: dict[int, int]
     risks: Risks
+    collateral: tuple[Collateral, ...] = ()
+    since: int = 0
+    need: int = 0
+    share: int = 0
 
     def at(self, prices: dict[int, int]) -> Portfolio:
         """The account with other prices of some markets."""
         legs = tuple(replace(leg, price=prices.get(leg.market, leg.price)) for leg in self.legs)
-        return replace(self, legs=legs)
+        collateral = tuple(
+            replace(each, price=prices.get(each.market, each.price)) if each.price else each
+            for each in self.collateral
+        )
+        return replace(self, legs=legs, collateral=collateral)
 
     @property
     def notionals(self) -> dict[int, int]:
@@ -114,12 +161,18 @@ class Portfolio:
     @property
     def equity(self) -> int:
         """E (MRG-1)."""
-        return self.cash + sum(leg.pnl for leg in self.legs)
+        return self.cash + sum(leg.pnl for leg in self.legs) + self.worth
 
     @property
     def initial_equity(self) -> int:
         """E_init (MRG-1)."""
-        return self.cash + sum(min(0, leg.pnl) for leg in self.legs)
+        counted = sum(each.counted for each in self.collateral)
+        return self.cash + sum(min(0, leg.pnl) for leg in self.legs) + counted
+
+    @property
+    def worth(self) -> int:
+        """What its collateral counts for in E."""
+        return sum(each.worth for each in self.collateral)
 
 
 def steady(plimsoll: Plimsoll, read: Callable[[], _T]) -> _T:
@@ -251,6 +304,11 @@ def read_portfolio(plimsoll: Plimsoll, account: int, risks: Risks | None = None)
         for leg in legs
         if leg.size
     }
+    collateral: tuple[Collateral, ...] = ()
+    need = share = 0
+    if wallet.pledged:
+        collateral = _collateral(plimsoll, account)
+        need, share = plimsoll.sale_terms(account)
     return Portfolio(
         account=account,
         time=plimsoll.backend.now(),
@@ -261,6 +319,25 @@ def read_portfolio(plimsoll: Plimsoll, account: int, risks: Risks | None = None)
         legs=legs,
         crowding=crowding,
         risks=read_risks(plimsoll) if risks is None else risks,
+        collateral=collateral,
+        since=int(wallet.since),
+        need=need,
+        share=share,
+    )
+
+
+def _collateral(plimsoll: Plimsoll, account: int) -> tuple[Collateral, ...]:
+    return tuple(
+        Collateral(
+            name=each.name,
+            market=each.slot,
+            amount=each.amount * 10 ** (18 - each.decimals),
+            price=each.price,
+            status=each.status,
+            haircut=each.haircut,
+            ceiling=2 ** int(plimsoll.oracle.feed(each.slot).ceiling),
+        )
+        for each in plimsoll.collateral_of(account)
     )
 
 

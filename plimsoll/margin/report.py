@@ -12,7 +12,8 @@ from plimsoll.console import significant, when
 from plimsoll.keeper.decide import quote_text
 from plimsoll.keeper.types import short
 from plimsoll.margin.analysis import Analysis, LiquidationPrices, Scenario
-from plimsoll.reference.numbers import VOID
+from plimsoll.margin.read import Portfolio
+from plimsoll.reference.numbers import CONFIG, VOID, WAD
 
 Names = Callable[[int], str]
 _STATUS = ("fresh", "stale", "diverged", "invalid")
@@ -21,6 +22,8 @@ _STATUS = ("fresh", "stale", "diverged", "invalid")
 def tables(found: Analysis, name: Names) -> Iterable[Table]:
     """The tables of the command; `name` names a market."""
     yield _account(found)
+    if found.portfolio.collateral:
+        yield _collateral(found)
     if not found.parts.mm:
         return
     yield _margin(found)
@@ -42,14 +45,49 @@ def _account(found: Analysis) -> Table:
     table.add_row("band", found.band)
     table.add_row("health E/MM", health_text(found.health))
     table.add_row("cash", quote_text(portfolio.cash))
+    if portfolio.collateral:
+        table.add_row("collateral counts", quote_text(portfolio.worth))
     table.add_row("equity E", quote_text(portfolio.equity))
     table.add_row("initial equity", quote_text(portfolio.initial_equity))
     table.add_row("maintenance MM", quote_text(parts.mm))
     table.add_row("initial IM", quote_text(parts.im))
     if portfolio.deadline:
         table.add_row("margin call", f"{found.call}, deadline {when(portfolio.deadline)}")
+    if portfolio.since:
+        table.add_row("arrears overdue", f"noted {when(portfolio.since)}")
+    if portfolio.need:
+        table.add_row("for sale", sale_text(portfolio))
     if portfolio.locked:
         table.add_row("locked", f"owes the fund {quote_text(portfolio.debt)}")
+    return table
+
+
+def sale_text(portfolio: Portfolio) -> str:
+    """What of the collateral may be bought now, and how far below its price at most."""
+    most = max((each.haircut for each in portfolio.collateral), default=0)
+    off = most * portfolio.share * 10**4 // (CONFIG * WAD)
+    return f"for {quote_text(portfolio.need)}, up to {off / 100:.2f} % below the price"
+
+
+def _collateral(found: Analysis) -> Table:
+    table = Table(title="collateral", title_justify="left")
+    table.add_column("token")
+    for label in ("amount", "price", "value", "haircut", "counts", "liquidation"):
+        table.add_column(label, justify="right")
+    table.add_column("feed")
+    limits = {each.market: each for each in found.liquidation}
+    for each in found.portfolio.collateral:
+        reached = limits.get(each.market)
+        table.add_row(
+            each.name,
+            significant(each.amount),
+            significant(each.price),
+            quote_text(each.value),
+            f"{each.haircut * 100 / CONFIG:g} %",
+            quote_text(each.worth),
+            liquidation_text(reached) if reached and found.parts.mm else "",
+            _STATUS[each.status],
+        )
     return table
 
 
@@ -162,6 +200,7 @@ def as_data(found: Analysis, name: Names) -> dict[str, Any]:
         "band": found.band,
         "health": _ratio(found.health),
         "cash": str(portfolio.cash),
+        "collateral_counts": str(portfolio.worth),
         "equity": str(portfolio.equity),
         "initial_equity": str(portfolio.initial_equity),
         "margin": {
@@ -179,8 +218,27 @@ def as_data(found: Analysis, name: Names) -> dict[str, Any]:
             "deadline": portfolio.deadline or None,
             "void_after": portfolio.deadline + VOID if portfolio.deadline else None,
         },
+        "overdue_since": portfolio.since or None,
+        "sale": {"need": str(portfolio.need), "discount_share": str(portfolio.share)}
+        if portfolio.need
+        else None,
         "locked": portfolio.locked,
         "debt": str(portfolio.debt),
+        "collateral": [
+            {
+                "token": each.name,
+                "number": each.market,
+                "amount": str(each.amount),
+                "price": str(each.price),
+                "feed": _STATUS[each.status],
+                "haircut": each.haircut / CONFIG,
+                "value": str(each.value),
+                "counts": str(each.worth),
+                "counts_initially": str(each.counted),
+                **(_limits(limits[each.market]) if each.market in limits else {}),
+            }
+            for each in portfolio.collateral
+        ],
         "positions": [
             {
                 "market": name(leg.market),
@@ -194,9 +252,7 @@ def as_data(found: Analysis, name: Names) -> dict[str, Any]:
                     {
                         "maintenance_added": str(added[leg.market].maintenance),
                         "initial_added": str(added[leg.market].initial),
-                        "liquidation_below": _text(limits[leg.market].below),
-                        "liquidation_above": _text(limits[leg.market].above),
-                        "can_reach_margin": limits[leg.market].is_reachable,
+                        **_limits(limits[leg.market]),
                     }
                     if leg.size
                     else {}
@@ -209,6 +265,14 @@ def as_data(found: Analysis, name: Names) -> dict[str, Any]:
             "sigma": [_scenario(row) for row in found.sigmas],
             "correlations": [_scenario(row) for row in found.correlations],
         },
+    }
+
+
+def _limits(found: LiquidationPrices) -> dict[str, Any]:
+    return {
+        "liquidation_below": _text(found.below),
+        "liquidation_above": _text(found.above),
+        "can_reach_margin": found.is_reachable,
     }
 
 

@@ -461,22 +461,23 @@ class Plimsoll:
 
     def collateral_of(self, account: int) -> list[Pledge]:
         """Return what an account has pledged, token by token; the sum of `worth` is what it counts
-        for in the account's equity (the fund's counts for nothing there)."""
+        for in the account's equity (the fund's counts for nothing there). A token that was listed
+        later than the deployment is named by its address."""
+        names = {info.token.address: info.name for info in self.collateral.values()}
         balances = self.vault.balances(account)
         found = []
-        for info in self.collateral.values():
-            state = self.vault.token_state(info.token.address)
-            amount = int(balances[state.index])
+        for token, amount in zip(self.vault.tokens(), map(int, balances), strict=False):
             if amount == 0:
                 continue
-            price, status = self._collateral_price(info.slot)
-            scale = 10 ** (18 - info.decimals)
+            state = self.vault.token_state(token)
+            price, status = self._collateral_price(int(state.market))
+            scale = 10 ** (18 - int(state.decimals))
             found.append(
                 Pledge(
-                    name=info.name,
+                    name=names.get(str(token), str(token)),
                     amount=amount,
-                    decimals=info.decimals,
-                    slot=info.slot,
+                    decimals=int(state.decimals),
+                    slot=int(state.market),
                     price=price,
                     status=status,
                     haircut=int(state.haircut),

@@ -21,7 +21,7 @@ from plimsoll.reference.numbers import (
     decay,
 )
 from plimsoll.reference.oracle import FRESH
-from plimsoll.settlement.statement import MarketStatement, Statement
+from plimsoll.settlement.statement import MarketStatement, Overdue, Statement
 
 _CASH_BIT, _CASH_MASK = 104, 2**104 - 1
 
@@ -142,6 +142,7 @@ class Cycle:
 
     def _close(self, accounts: Iterable[int]) -> None:
         """What is open once everything is paid that could be."""
+        accounts = list(accounts)
         p, found = self._p, self._statement
         cash, found.fund_claims, found.shortfall = p.fund_state()
         found.fund_after = cash
@@ -151,6 +152,11 @@ class Cycle:
                 line.claims += part.claims
                 line.matured += part.matured
                 line.arrears += part.arrears
+        found.overdue = [
+            Overdue(row.account, row.since, row.arrears, row.cash, row.collateral)
+            for row in self._reader.rows(dict.fromkeys(accounts))
+            if row.since
+        ]
         for view in p.lens.markets():
             line = self._markets[int(view.market)]
             line.cash_after = int(view.state.cash)

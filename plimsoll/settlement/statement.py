@@ -12,6 +12,7 @@ from rich.table import Table
 from plimsoll.console import significant, when
 from plimsoll.keeper.decide import quote_text
 from plimsoll.keeper.types import short
+from plimsoll.reference.numbers import PATIENCE
 
 _STATUS = ("fresh", "stale", "diverged", "invalid")
 
@@ -41,6 +42,17 @@ class MarketStatement:
     accrued: str = ""  # why it was not, empty when it was
 
 
+@dataclass(frozen=True)
+class Overdue:
+    """An account whose noted arrears its cash has not paid (LIQ-7)."""
+
+    account: int
+    since: int
+    arrears: int
+    cash: int
+    collateral: int  # what it counts for
+
+
 @dataclass
 class Statement:
     """A whole settlement. `settled` counts accounts, `flat` those that held nothing; `problems`
@@ -58,6 +70,7 @@ class Statement:
     shortfall: int = 0
     markets: list[MarketStatement] = field(default_factory=list)
     order: list[int] = field(default_factory=list)
+    overdue: list[Overdue] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
     @property
@@ -100,6 +113,17 @@ def as_data(found: Statement, name: Callable[[int], str]) -> dict[str, Any]:
                 "shortfall": str(each.shortfall),
             }
             for each in found.markets
+        ],
+        "overdue": [
+            {
+                "account": hex(each.account),
+                "since": each.since,
+                "for_sale_from": each.since + PATIENCE,
+                "arrears": str(each.arrears),
+                "cash": str(each.cash),
+                "collateral_counts": str(each.collateral),
+            }
+            for each in found.overdue
         ],
         "order": [hex(account) for account in found.order],
         "problems": found.problems,
@@ -151,6 +175,12 @@ def tables(found: Statement, name: Callable[[int], str]) -> Iterable[Table]:
         f"{quote_text(found.fund_before)} before, {quote_text(found.fund_after)} after, claims "
         f"{quote_text(found.fund_claims)}, shortfall {quote_text(found.shortfall)}",
     )
+    for late in found.overdue:
+        rest.add_row(
+            "overdue",
+            f"{short(late.account)} since {when(late.since)}: owes {quote_text(late.arrears)}, "
+            f"cash {quote_text(late.cash)}, collateral counts {quote_text(late.collateral)}",
+        )
     if found.gas:
         rest.add_row("gas", f"{found.gas:,}")
     for problem in found.problems:

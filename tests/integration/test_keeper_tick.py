@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from plimsoll.evm import Account, Chain
-from plimsoll.keeper import Keeper, KeeperError, Kind, Outcome, Policy
+from plimsoll.keeper import Keeper, KeeperError, Kind, Outcome, Policy, decide
 from plimsoll.keeper.slices import Case, own_capacity
 from plimsoll.protocol import (
     Domain,
@@ -68,6 +68,10 @@ PLAN = {
         "interval": 3_600,
     },
     "fund": {"seed": 10**6},
+    # follows market 1
+    "collateral": {
+        "C0": {"token": {"test": {"decimals": 18}}, "market": "M1", "haircut": "0.1", "cap": 10**6}
+    },
 }
 #: upkeep, settlement and chores have tests of their own
 QUIET = Policy(upkeep=False, settle=False, chores_every=10**9, checkpoint_age=10**12)
@@ -823,3 +827,229 @@ def test_pages(world: World) -> None:
     accounts = [n << 96 for n in range(1, 1_202)]
     rows = world.keeper().reader.rows(accounts)
     assert [row.account for row in rows] == accounts
+
+
+# ---- collateral (LIQ-7) --------------------------------------------------------------------------
+
+
+def pledge(world: World, name: str, tokens: float) -> None:
+    """The actor's account has so much more of C0."""
+    who, units = world.chain.account(name), int(tokens * WAD)
+    world.plimsoll.mint_collateral("C0", who, units)
+    world.plimsoll.approve_vault("C0", sender=who)
+    world.plimsoll.deposit_collateral(account_id(who), "C0", units, sender=who)
+
+
+def wait(world: World, seconds: int, *prices: float) -> None:
+    """Time goes on, and the feeds answer again."""
+    world.chain.mine(1, seconds)
+    for market, price in enumerate(prices):
+        world.price(market, price)
+
+
+def buyer(world: World, quote: int, **more: Any) -> Keeper:
+    """A keeper with so much in its wallet, all of which it may spend on collateral."""
+    who = world.chain.account("keeper")
+    world.plimsoll.token.mint(who.address, quote * UNITS)
+    policy = Policy(
+        upkeep=False,
+        settle=False,
+        chores_every=10**9,
+        checkpoint_age=10**12,
+        buy_collateral=quote * WAD,
+        **more,
+    )
+    return world.keeper(policy=policy)
+
+
+@pytest.fixture
+def pledged(world: World) -> int:
+    """Long 10 of market 0 on 500 of cash and two C0, which count for 3,600."""
+    trader = world.actor("trader", 500)
+    world.actor("rival", 1_000_000)
+    pledge(world, "trader", 2)
+    world.trade("trader", "rival", 0, 10)
+    assert world.health(trader).collateral == 3_600 * WAD
+    return trader
+
+
+def called(world: World, trader: int) -> None:
+    """At 1,678 it is below its margin; its cure window has passed."""
+    world.price(0, 1_678)
+    world.sync()
+    world.call(trader)
+    row = world.health(trader)
+    assert 7 * row.maintenance < 10 * row.equity < 10 * row.maintenance
+    wait(world, 0, 1_678, PRICE, PRICE)
+
+
+def test_liq_7_collateral_is_put_up_and_bought_when_the_discount_is_worth_it(
+    world: World, pledged: int
+) -> None:
+    """The discount begins below the 1 % that the keeper wants, and grows with time. What is bought
+    brings the account above its margin; the rest stays the owner's."""
+    called(world, pledged)
+    keeper = buyer(world, 10_000)
+    report = keeper.tick([pledged])
+    # it owes more than its cash, too
+    assert [r.action.kind for r in report.results] == [Kind.OPEN_SALE, Kind.NOTE]
+    assert (report.sales, report.noted, report.bought) == (1, 1, 0)
+    assert keeper.tick([pledged]).results == []  # open already
+    wait(world, 120, 1_678, PRICE, PRICE)
+    before = world.health(pledged)
+    report = keeper.tick([pledged])
+    assert (report.bought, report.failed) == (1, 0)
+    row = world.health(pledged)
+    assert row.equity >= row.maintenance
+    assert row.equity > before.equity
+    token = world.plimsoll.collateral["C0"].token
+    who = world.chain.account("keeper").address
+    bought = token.balanceOf(who)
+    (left,) = world.plimsoll.collateral_of(pledged)
+    assert bought + left.amount == 2 * WAD
+    assert left.amount > 0
+    spent = 10_000 * WAD - world.plimsoll.token.balanceOf(who) * 10**12
+    assert report.spent == keeper.spent == spent
+    assert spent < bought * PRICE * 99 // 100
+    assert world.plimsoll.token.allowance(who, world.plimsoll.vault.address) == 0
+    assert keeper.tick([pledged]).results == []
+
+
+def test_liq_7_no_budget_no_purchase(world: World, pledged: int) -> None:
+    """A keeper that was given no budget opens the sale and spends nothing."""
+    called(world, pledged)
+    who = world.chain.account("keeper").address
+    world.plimsoll.token.mint(who, 10_000 * UNITS)
+    keeper = world.keeper()
+    for _ in range(3):
+        assert keeper.tick([pledged]).bought == 0
+        wait(world, 300, 1_678, PRICE, PRICE)
+    assert world.plimsoll.token.balanceOf(who) == 10_000 * UNITS
+    assert keeper.spent == 0
+
+
+def test_liq_7_budget_is_for_the_keepers_life(world: World, pledged: int) -> None:
+    called(world, pledged)
+    keeper = buyer(world, 300)
+    keeper.tick([pledged])
+    world.plimsoll.token.mint(world.chain.account("keeper").address, 10_000 * UNITS)
+    for _ in range(3):
+        wait(world, 300, 1_678, PRICE, PRICE)
+        keeper.tick([pledged])
+    assert 299 * WAD < keeper.spent <= 300 * WAD
+
+
+def test_liq_7_somebody_else_bought_first(
+    world: World, pledged: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the keeper saw is gone when it sends: nothing failed, and it goes on."""
+    called(world, pledged)
+    keeper = buyer(world, 10_000)
+    keeper.tick([pledged])
+    wait(world, 300, 1_678, PRICE, PRICE)
+    seen = keeper.reader.sale(pledged)
+    rival = world.chain.account("rival")
+    world.plimsoll.token.mint(rival.address, 10_000 * UNITS)
+    world.plimsoll.approve_vault(sender=rival)
+    units = seen.pledges[0].amount // 2
+    world.plimsoll.buy_collateral(pledged, "C0", units, 10_000 * UNITS, sender=rival)
+    monkeypatch.setattr(keeper.reader, "sale", lambda account: seen)
+    report = keeper.tick([pledged])
+    assert {r.outcome for r in report.results if r.action.kind is Kind.BUY} <= {Outcome.MOOT}
+    assert report.ok
+    result = keeper.sender.send(
+        decide.plan_purchases(
+            keeper.reader.row(pledged), seen, 10_000 * UNITS, 10**12, keeper.policy
+        ).actions[0]
+    )
+    assert result.outcome is Outcome.MOOT
+    assert result.detail.startswith("vault: ")
+
+
+def test_liq_7_seized_before_it_is_resolved_and_bought_of_the_fund(
+    world: World, pledged: int
+) -> None:
+    world.price(0, 1_560)
+    keeper = world.keeper()
+    report = keeper.tick([pledged])
+    assert [r.action.kind for r in report.results] == [Kind.OPEN_SALE]
+    assert report.left[0].reason.endswith("its collateral is for sale for 600 s more")
+    assert report.ok
+    wait(world, 599, 1_560, PRICE, PRICE)
+    assert keeper.tick([pledged]).results == []
+    wait(world, 1, 1_560, PRICE, PRICE)
+    report = keeper.tick([pledged])
+    assert [(r.action.kind, r.outcome) for r in report.results] == [
+        (Kind.SEIZE, Outcome.DONE),
+        (Kind.RESOLVE, Outcome.DONE),
+    ]
+    assert (report.seized, report.resolved) == (1, 1)
+    assert world.plimsoll.collateral_of(1)[0].amount == 2 * WAD
+    # it is anybody's for the price less the haircut
+    cash = world.engine.fund_state()[0]
+    report = buyer(world, 10_000).tick([])
+    assert (report.bought, report.spent) == (1, 3_600 * WAD)
+    assert world.engine.fund_state()[0] - cash == 3_600 * WAD
+    assert world.plimsoll.collateral_of(1) == []
+
+
+def test_liq_7_bankrupt_accounts_collateral_without_a_price_is_seized_at_once(
+    world: World, pledged: int
+) -> None:
+    world.chain.mine(1, 3_601)
+    world.price(0, 1_560)
+    report = world.keeper().tick([pledged])
+    assert [r.action.kind for r in report.results] == [Kind.OPEN_SALE, Kind.SEIZE, Kind.RESOLVE]
+    assert {r.outcome for r in report.results} == {Outcome.DONE}
+
+
+def test_liq_7_overdue_arrears_are_noted_sold_for_and_paid(world: World) -> None:
+    """The account is well above its margin, but its cash does not pay what it owes."""
+    trader = world.actor("trader", 110)
+    world.actor("rival", 1_000_000)
+    pledge(world, "trader", 1)
+    world.trade("trader", "rival", 0, 10)  # a fee of 10
+    world.price(0, PRICE - 30)
+    policy = Policy(upkeep=False, chores_every=10**9, checkpoint_age=10**12)
+    report = world.keeper(policy=policy).tick([trader])
+    assert [r.action.kind for r in report.results] == [Kind.SETTLE, Kind.NOTE]
+    assert report.noted == 1
+    assert world.engine.wallet(trader).since == world.chain.timestamp
+    wait(world, 3_599, PRICE - 30, PRICE, PRICE)
+    keeper = buyer(world, 10_000)
+    assert keeper.tick([trader]).results == []
+    wait(world, 61, PRICE - 30, PRICE, PRICE)
+    report = keeper.tick([trader])
+    assert (report.bought, report.failed) == (1, 0)
+    assert 200 * WAD <= report.spent <= 200 * WAD + 10**12
+    wallet = world.engine.wallet(trader)
+    assert (wallet.since, wallet.cash) == (0, report.spent - 200 * WAD)
+    assert keeper.tick([trader]).results == []
+
+
+def test_liq_7_overdue_arrears_are_cleared_against_claims(world: World) -> None:
+    """It owes in one market and is owed in the other, where nobody pays: after a day the fund has
+    the claim, and pays the shortfall that took the place of the arrears."""
+    trader = world.actor("trader", 3_300)
+    world.actor("rival", 1_000_000)
+    for market in (0, 1):
+        world.trade("trader", "rival", market, 10)
+    world.price(0, 1_600)
+    world.price(1, 2_450)
+    keeper = world.keeper(policy=Policy(upkeep=False, chores_every=10**9, checkpoint_age=10**12))
+    report = keeper.tick([trader])
+    assert [r.action.kind for r in report.results] == [Kind.SETTLE, Kind.NOTE]
+    arrears = -world.engine.position(trader, 0).pnl
+    assert arrears > 700 * WAD
+    cash, claims, _ = world.engine.fund_state()
+    wait(world, 86_400, 1_600, 2_450, PRICE)
+    report = keeper.tick([trader])
+    assert (report.cleared, report.failed) == (1, 0)
+    # the dust buffer of market 1 has paid a little of the claim in cash
+    cleared = world.engine.fund_state()[1] - claims
+    assert arrears - WAD < cleared <= arrears
+    # the same tick lets the fund pay the shortfall
+    assert cash - world.engine.fund_state()[0] == cleared
+    assert world.engine.position(trader, 0).pnl == 0
+    assert world.engine.wallet(trader).since == 0
+    assert keeper.tick([trader]).results == []

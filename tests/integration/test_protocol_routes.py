@@ -231,6 +231,29 @@ def test_trade_liquidate_resolve(plimsoll: Plimsoll, maker: Any, trader: Any, ke
     assert found[1].cash == plimsoll.wallet(theirs)[0]
 
 
+def test_liq_7_collateral(plimsoll: Plimsoll, keeper: Any) -> None:
+    """Brought, told with its price and haircut, and taken home."""
+    mine = account_id(keeper, 5)
+    units = plimsoll.to_collateral_units("WBTC", "0.25")
+    plimsoll.mint_collateral("WBTC", keeper, units)
+    plimsoll.approve_vault("WBTC", sender=keeper)
+    brought = plimsoll.deposit_collateral(mine, "WBTC", units, sender=keeper)
+    assert brought.event("CollateralDeposited").balance == units == 25 * 10**6
+    (pledge,) = plimsoll.collateral_of(mine)
+    price = plimsoll.price("BTC")[0]
+    assert (pledge.name, pledge.amount, pledge.price, pledge.haircut) == (
+        "WBTC",
+        units,
+        price,
+        8_000,
+    )
+    assert pledge.worth == plimsoll.health(mine).collateral == price * 23 // 100
+    assert plimsoll.sale_terms(mine) == (0, 0)
+    gone = plimsoll.withdraw_collateral(mine, "WBTC", units, sender=keeper)
+    assert gone.event("CollateralWithdrawn").balance == 0
+    assert plimsoll.collateral["WBTC"].token.balanceOf(keeper.address) == units
+
+
 REFUSALS = {
     "custody: above cash": lambda p, maker, keeper: p.withdraw(
         account_id(keeper), 10**9 * UNITS, sender=keeper
@@ -259,6 +282,24 @@ REFUSALS = {
     "cover: nothing to pay": lambda p, maker, keeper: p.cover("BTC", sender=keeper),
     "ownable: caller is not the owner": lambda p, maker, keeper: p.engine.set_allowance(
         0, 1, sender=keeper
+    ),
+    "vault: not your account": lambda p, maker, keeper: p.deposit_collateral(
+        account_id(maker), "WETH", 1, sender=keeper
+    ),
+    "vault: nothing to sell": lambda p, maker, keeper: p.open_sale(
+        account_id(maker), sender=keeper
+    ),
+    "vault: not for sale": lambda p, maker, keeper: p.buy_collateral(
+        account_id(maker), "WETH", 1, 1, sender=keeper
+    ),
+    "vault: account is solvent": lambda p, maker, keeper: p.seize(
+        account_id(maker), "WETH", sender=keeper
+    ),
+    "arrears: there are none": lambda p, maker, keeper: p.note_arrears(
+        account_id(maker), sender=keeper
+    ),
+    "arrears: not noted for a day": lambda p, maker, keeper: p.clear_arrears(
+        account_id(maker), sender=keeper
     ),
     "oracle: no feed": lambda p, maker, keeper: p.oracle.checkpoint(1 << 9, sender=keeper),
 }

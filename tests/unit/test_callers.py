@@ -32,6 +32,7 @@ from tests.utils.callers import (
     CALLERS,
     CANCELS,
     GUARDIAN,
+    LOWERS,
     OPEN,
     OWNER,
     PAYABLE,
@@ -352,7 +353,12 @@ REFUSALS: dict[tuple[str, str], tuple[Callable[[Cast], tuple[Any, ...]], str]] =
     ),
 }
 #: the guardian gets through, and the steward where a function names him
-ALLOWED = {GUARDIAN: (WARDEN,), ANNOUNCES: (STEWARD,), CANCELS: (STEWARD, WARDEN)}
+ALLOWED = {
+    GUARDIAN: (WARDEN,),
+    LOWERS: (WARDEN,),
+    ANNOUNCES: (STEWARD,),
+    CANCELS: (STEWARD, WARDEN),
+}
 #: what those who may are refused in this world, for its state: what is set once is set
 SET_ONCE = {
     ("MarginEngineAdmin", "set_fund"): "listing: fund is set",

@@ -15,6 +15,7 @@ OPEN = (ANYONE, SIGNED, SHARES, REQUESTER)
 
 OWNER = "the owner"
 GUARDIAN = "the owner; the guardian only to tighten"
+LOWERS = "the owner; the guardian only to lower it"
 UNSET = "the owner, for markets that are not set yet"
 ANNOUNCES = "the owner or the steward"
 CANCELS = "the owner, the steward or the guardian, before the change starts"
@@ -117,7 +118,7 @@ CALLERS: dict[str, dict[str, str]] = {
         "seize": ANYONE,
         "list_token": OWNER,
         "set_haircut": OWNER,
-        "set_cap": GUARDIAN,
+        "set_cap": LOWERS,
         "withdraw_fund": OWNER,
         "transfer_ownership": OWNER,
     },

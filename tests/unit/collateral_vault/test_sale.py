@@ -69,7 +69,7 @@ def test_liq_7_sold_at_a_discount_for_what_is_needed(world: VaultWorld) -> None:
     assert world.equity(who) > equity
 
 
-def test_discount_grows_with_time_up_to_the_haircut(world: VaultWorld) -> None:
+def test_liq_7_discount_grows_with_time_up_to_the_haircut(world: VaultWorld) -> None:
     who = called(world)
     at_once = world.vault.terms(who.id)[1]
     world.vault.open_sale(who.id)

@@ -69,6 +69,22 @@ def test_summary_adds_up(short_run: Any) -> None:
     assert fund["end"] == fund["start"] + fund["received"] - fund["paid"]
 
 
+def test_liq_7_collateral_was_sold_below_its_price_and_never_below_the_haircut(
+    short_run: Any,
+) -> None:
+    """Somebody's arrears or margin made a sale; what the owner kept and the discount are told."""
+    found = short_run.found["collateral"]
+    assert found["sold"] == len(found["sales"]) > 0
+    haircut = short_run.outcome.setting.tokens[0].haircut / 10**5
+    for sale in found["sales"]:
+        assert 0 < sale["discount"] <= haircut + 1e-6
+        assert Decimal(sale["kept"]) >= 0
+        assert "trader" in sale["account"]
+    assert sum(Decimal(sale["paid"]) for sale in found["sales"]) == Decimal(found["paid"])
+    assert any(Decimal(sale["kept"]) > 0 for sale in found["sales"])
+    assert found["arrears_noted"] > 0
+
+
 def test_the_keeper_finds_nobody_whom_the_estimate_has_missed(short_run: Any) -> None:
     assert short_run.outcome.missed == 0
 
@@ -105,7 +121,7 @@ def test_reverts_a_single_step(autumn: PricePath) -> None:
         run(single, Options(accounts=12), InProcess())
 
 
-@pytest.mark.parametrize("what", ["cash", "position", "market"])
+@pytest.mark.parametrize("what", ["cash", "position", "market", "collateral"])
 def test_a_corrupted_storage_word_is_noticed(autumn: PricePath, what: str) -> None:
     """One bit of one word, flipped behind the contracts' back in the middle of the run."""
     stage = InProcess()
@@ -126,6 +142,11 @@ def test_a_corrupted_storage_word_is_noticed(autumn: PricePath, what: str) -> No
         elif what == "position":
             market = min(books.accounts[account].legs)
             slot = mapping_slot(layout["positions"]["slot"], account) + 2 * market
+        elif what == "collateral":
+            engine = stage.p.vault.address
+            layout = load_artifact("CollateralVault").layout["storage_layout"]
+            account = next(who for who, state in books.accounts.items() if state.units)
+            slot = mapping_slot(layout["units"]["slot"], account)
         else:
             slot = layout["books"]["slot"] + 2
         word = stage.chain.storage(engine, slot)

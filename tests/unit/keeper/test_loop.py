@@ -126,6 +126,29 @@ def test_the_table_shows_brackets_as_they_are() -> None:
     assert "1 failed, 1 left" in text
 
 
+def test_liq_7_what_was_done_with_collateral_is_told() -> None:
+    """In the headline, and in JSON with what was spent."""
+    kinds = (Kind.OPEN_SALE, Kind.SEIZE, Kind.NOTE, Kind.CLEAR)
+    done = [Result(Action(kind, 7, "due"), Outcome.DONE) for kind in kinds]
+    bought = Action(Kind.BUY, 7, "cheap", token="0xc0", units=5)
+    found = report(*done, Result(bought, Outcome.DONE, spent=90 * WAD))
+    for text in ("1 put up for sale", "1 bought", "1 seized", "1 overdue noted", "spent 90.00"):
+        assert text in found.headline()
+    told = json.loads(found.to_json())
+    assert (told["sales"], told["bought"], told["seized"]) == (1, 1, 1)
+    assert (told["noted"], told["cleared"], told["spent"]) == (1, 1, str(90 * WAD))
+    assert told["actions"][-1]["token"] == "0xc0"
+    assert told["actions"][-1]["spent"] == str(90 * WAD)
+    assert told["actions"][0]["token"] is None
+
+
+@pytest.mark.parametrize("option", [("--buy-collateral", "-1"), ("--min-discount", "1.5")])
+def test_liq_7_options_out_of_range(option: tuple[str, str]) -> None:
+    done = CliRunner().invoke(main, ["keeper", "--once", *option, "--dry-run"])
+    assert done.exit_code == 2
+    assert "is not in the range" in done.output
+
+
 @pytest.mark.parametrize(
     ("network", "name"),
     [("ethereum:local:foundry", "local"), ("ethereum:sepolia:node", "sepolia"), ("base", "base")],

@@ -178,3 +178,64 @@ def test_liq_1_margin_call(world: Deployed) -> None:
     assert states[0] == "cure window"
     assert states[-1] == "lapsed"
     assert "open to takeovers" in states
+
+
+def pledge(world: Deployed, account: int, name: str, units: int) -> None:
+    p, owner = world.plimsoll, world.plimsoll.owner_of(account)
+    p.mint_collateral(name, owner, units)
+    p.approve_vault(name, sender=owner)
+    p.deposit_collateral(account, name, units, sender=owner)
+
+
+def test_liq_7_liquidation_price_moves_with_the_collateral(
+    world: Deployed, found: Analysis
+) -> None:
+    """A long in BTC with BTC as collateral: more equity, but it falls with the price. The bounds
+    are the last prices with E >= MM, and not those of the account without it."""
+    account = found.portfolio.account
+    pledge(world, account, "WBTC", 5 * 10**7)
+    after = analyse(read_portfolio(world.plimsoll, account))
+    assert after.portfolio.equity - found.portfolio.equity == 18_400 * WAD
+    before = next(each.below for each in found.liquidation if each.market == 0)
+    below = next(each.below for each in after.liquidation if each.market == 0)
+    assert before is not None
+    assert below is not None
+    assert below < before
+    assert excess(after, 0, below) >= 0 > excess(after, 0, below - 1)
+    step = 10**10
+    for answer, keeps in ((-(-below // step), True), (below // step - (below % step == 0), False)):
+        world.plimsoll.markets["BTC"].aggregator.set_answer(answer)  # type: ignore[union-attr]
+        health = world.plimsoll.health(account)
+        assert (health.equity >= health.maintenance) == keeps
+
+
+def test_liq_7_collateral_without_a_position_in_its_market(world: Deployed) -> None:
+    """Its price has a bound as well, and all prices at once move it."""
+    account = world.open("pledger", 100)
+    pledge(world, account, "WBTC", 10**7)
+    world.trade("pledger", "maker", "DOGE", 10_000)
+    found = analyse(read_portfolio(world.plimsoll, account))
+    assert [each.market for each in found.liquidation] == [3, 0]
+    below = found.liquidation[1].below
+    assert below is not None
+    assert found.liquidation[1].above is None
+    assert excess(found, 0, below) >= 0 > excess(found, 0, below - 1)
+    fallen = next(row for row in found.prices if row.percent == -20)
+    world.price("DOGE", "0.32")
+    world.price("BTC", 32_000)
+    assert fallen.equity == world.plimsoll.health(account).equity
+
+
+def test_liq_7_sale_and_overdue_arrears(world: Deployed) -> None:
+    account = world.open("pledger", 100)
+    pledge(world, account, "WBTC", 10**7)
+    world.trade("pledger", "maker", "DOGE", 10_000)
+    assert read_portfolio(world.plimsoll, account).since == 0
+    world.price("DOGE", "0.36")
+    world.plimsoll.note_arrears(account)
+    since = world.now()
+    world.wait(3_600 + 300, {"BTC": 40_000, "ETH": 2_500, "DOGE": "0.36"})
+    found = read_portfolio(world.plimsoll, account)
+    assert found.since == since
+    assert found.need == sum(-leg.pnl for leg in found.legs) - found.cash
+    assert found.share == WAD // 2

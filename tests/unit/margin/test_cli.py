@@ -9,7 +9,7 @@ from click.testing import CliRunner, Result
 
 from plimsoll.margin import cli
 from plimsoll.protocol import owner_of
-from tests.utils.deployed import Deployed, connection
+from tests.utils.deployed import WAD, Deployed, connection
 
 Run = Callable[..., Result]
 
@@ -45,6 +45,47 @@ def test_json_is_the_engines(world: Deployed, run: Run, tmp_path: Path) -> None:
     assert data["margin_call"] == {"state": "none", "deadline": None, "void_after": None}
     assert [each["market"] for each in data["positions"]] == ["BTC", "ETH", "DOGE"]
     assert data["positions"][0]["liquidation_below"].isdecimal()
+
+
+def test_liq_7_collateral(world: Deployed, run: Run) -> None:
+    """Half a WBTC: 20,000, of which 8 % do not count; its price has a liquidation price of its own
+    that the long in BTC shares."""
+    account, p = world.open("trader", 1), world.plimsoll
+    owner = p.owner_of(account)
+    p.mint_collateral("WBTC", owner, 5 * 10**7)
+    p.approve_vault("WBTC", sender=owner)
+    p.deposit_collateral(account, "WBTC", 5 * 10**7, sender=owner)
+    told = run(hex(account)).output
+    for text in ("collateral counts", "18,400.00", "WBTC", "20,000.00", "8 %"):
+        assert text in told
+    data = json.loads(run(hex(account), "--json", "-").output)
+    (found,) = data["collateral"]
+    assert (found["token"], found["amount"], found["haircut"]) == ("WBTC", str(WAD // 2), 0.08)
+    assert found["counts"] == found["counts_initially"] == data["collateral_counts"]
+    assert int(found["counts"]) == p.health(account).collateral == 18_400 * WAD
+    assert found["liquidation_below"] == data["positions"][0]["liquidation_below"]
+    assert int(data["equity"]) == p.health(account).equity
+    assert (data["overdue_since"], data["sale"]) == (None, None)
+
+
+def test_liq_7_sale(world: Deployed, run: Run) -> None:
+    """Arrears noted an hour and five minutes ago: half of the haircut is the discount."""
+    account, p = world.open("pledger", 100), world.plimsoll
+    owner = p.owner_of(account)
+    p.mint_collateral("WBTC", owner, 10**7)
+    p.approve_vault("WBTC", sender=owner)
+    p.deposit_collateral(account, "WBTC", 10**7, sender=owner)
+    world.trade("pledger", "maker", "DOGE", 10_000)
+    world.price("DOGE", "0.36")
+    p.note_arrears(account)
+    since = world.now()
+    world.wait(3_900, {"BTC": 40_000, "ETH": 2_500, "DOGE": "0.36"})
+    data = json.loads(run(hex(account), "--json", "-").output)
+    assert data["overdue_since"] == since
+    assert data["sale"]["discount_share"] == str(WAD // 2)
+    told = run(hex(account)).output
+    assert "up to 4.00 % below the price" in told
+    assert "arrears overdue" in told
 
 
 def test_an_account_without_positions(world: Deployed, run: Run) -> None:

@@ -167,3 +167,31 @@ def test_steady() -> None:
 
     with pytest.raises(BackendError, match="a node that answers faster"):
         steady(deployment, always)
+
+
+def test_liq_7_collateral_counts_as_in_the_engine(world: Deployed) -> None:
+    """Two tokens, one priced by a market of the account's; a stale feed counts in E alone, and a
+    day after its last checkpoint in nothing."""
+    p, account = world.plimsoll, trader(world)
+    owner = p.owner_of(account)
+    for name, units in (("WETH", 3 * WAD + 7), ("WBTC", 12_345_678)):
+        p.mint_collateral(name, owner, units)
+        p.approve_vault(name, sender=owner)
+        p.deposit_collateral(account, name, units, sender=owner)
+    world.price("ETH", "2481.12345678")
+    found = read_portfolio(p, account)
+    assert [(each.name, each.amount) for each in found.collateral] == [
+        ("WETH", 3 * WAD + 7),
+        ("WBTC", 12_345_678 * 10**10),
+    ]
+    assert found.worth == p.health(account).collateral > 0
+    same_as_contract(p, found)
+    p.oracle.checkpoint(0b11)
+    p.backend.advance(80_000)
+    world.price("BTC", 40_001)
+    world.price("DOGE", "0.4")
+    p.backend.advance(6_401)
+    found = read_portfolio(p, account)
+    assert [each.status for each in found.collateral] == [1, 0]
+    assert found.collateral[0].worth == 0
+    same_as_contract(p, found)

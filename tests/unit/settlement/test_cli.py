@@ -48,6 +48,27 @@ def test_json(run: Run, tmp_path: Path) -> None:
     assert json.loads(Path(data["file"]).read_text())["markets"] == data["markets"]
 
 
+def test_liq_7_overdue_accounts_are_named(world: Deployed, run: Run) -> None:
+    """Noted, and its cash does not pay: the statement says what it owes and what it has."""
+    account, p = world.open("pledger", 100), world.plimsoll
+    owner = p.owner_of(account)
+    p.mint_collateral("WETH", owner, WAD)
+    p.approve_vault("WETH", sender=owner)
+    p.deposit_collateral(account, "WETH", WAD, sender=owner)
+    world.trade("pledger", "bear", "DOGE", 10_000)
+    world.price("DOGE", "0.36")
+    assert json.loads(run("--cycle", "--account", ANYONE, "--json", "-").output)["overdue"] == []
+    p.note_arrears(account)
+    (late,) = json.loads(run(hex(account), "--account", ANYONE, "--json", "-").output)["overdue"]
+    assert late["account"] == hex(account)
+    assert late["since"] == world.now()
+    assert late["for_sale_from"] == late["since"] + 3_600
+    assert late["collateral_counts"] == str(2_250 * WAD)
+    assert int(late["arrears"]) > 300 * WAD
+    assert late["cash"] == "0"
+    assert "collateral counts 2,250.00" in run(hex(account), "--account", ANYONE).output
+
+
 def test_some_accounts(world: Deployed, run: Run, tmp_path: Path) -> None:
     """By name or from a file; no upkeep, and no statement is kept."""
     bull = sorted(world.accounts, key=lambda each: world.plimsoll.health(each).equity)[1]
