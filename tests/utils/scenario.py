@@ -70,7 +70,7 @@ class Scenario:
     #: every kind of action and how often it is tried in a random walk
     WEIGHTS: ClassVar[dict[str, int]] = {
         "fill": 20,
-        "close": 12,
+        "close": 14,
         "move_price": 8,
         "aim_price": 14,
         "feed": 3,
