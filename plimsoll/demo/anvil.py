@@ -21,7 +21,6 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Sequence
-from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +34,7 @@ from plimsoll.keeper import TickReport
 from plimsoll.orders import OrderStore
 from plimsoll.prices import TICK, Step
 from plimsoll.protocol import Contract, Log, Plimsoll, Receipt, deploy
+from plimsoll.protocol.rpc import Rpc
 from plimsoll.reference.numbers import SYNC_WAIT
 from plimsoll.replay import AccountState, Call, MarketState, is_known
 
@@ -49,40 +49,6 @@ PUBLISHER = 6
 START, PATIENCE = 30.0, 60.0
 
 _PROJECT = Path(__file__).resolve().parents[2]
-_BATCH = 200
-
-
-class Rpc:
-    """JSON-RPC over one connection, many calls in a request."""
-
-    def __init__(self, port: int) -> None:
-        """Talk to the node on a port of this machine."""
-        self._connection = HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
-
-    def __call__(self, method: str, *params: Any) -> Any:
-        """Return the result of one call."""
-        return self.many([(method, params)])[0]
-
-    def many(self, calls: Sequence[tuple[str, Sequence[Any]]]) -> list[Any]:
-        """Return the results of calls, in order. Raises StageError where the node refuses one."""
-        found: list[Any] = []
-        for at in range(0, len(calls), _BATCH):
-            part = calls[at : at + _BATCH]
-            body = [
-                {"jsonrpc": "2.0", "id": number, "method": method, "params": list(params)}
-                for number, (method, params) in enumerate(part)
-            ]
-            self._connection.request(
-                "POST", "/", json.dumps(body), {"Content-Type": "application/json"}
-            )
-            answers = json.loads(self._connection.getresponse().read())
-            for answer, (method, _) in zip(
-                sorted(answers, key=lambda one: int(one["id"])), part, strict=True
-            ):
-                if "error" in answer:
-                    raise StageError(f"anvil refused {method}: {answer['error'].get('message')}")
-                found.append(answer["result"])
-        return found
 
 
 class RpcReader:
@@ -345,8 +311,8 @@ class Anvil(Stage):
         from plimsoll.protocol.ape_backend import ApeBackend
 
         self._folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory()))
-        port = self._start_node(time)
-        self._rpc = Rpc(port)
+        self._start_node(time)
+        self._rpc = Rpc(self._url, timeout=PATIENCE)
         self._rpc("anvil_setBlockTimestampInterval", 1)
         self._publisher = self._rpc("eth_accounts")[PUBLISHER]
         self._stack.enter_context(network("ethereum:local:foundry", self._url))
@@ -357,7 +323,7 @@ class Anvil(Stage):
         self._follow(setting, listener, opened)
         return self.p
 
-    def _start_node(self, time: int) -> int:
+    def _start_node(self, time: int) -> None:
         binary = _PROJECT / "node_modules" / ".bin" / "anvil"
         found = str(binary) if binary.exists() else shutil.which("anvil")
         if found is None:
@@ -371,7 +337,6 @@ class Anvil(Stage):
         self._stack.callback(_stop, process)
         _wait_for(process, port)
         self._url = f"http://127.0.0.1:{port}"
-        return port
 
     def _follow(self, setting: Setting, listener: Listener, opened: Opened) -> None:
         p = self.p
