@@ -48,6 +48,9 @@ PUBLISHER = 6
 #: How long the node may take to listen and the keeper to have looked at the latest block, seconds.
 START, PATIENCE = 30.0, 60.0
 
+#: Gas of a feed's new answer, and what is paid for a unit of it at most, wei.
+_FEED_GAS, _MOST_FEE = 200_000, 200 * 10**9
+
 _PROJECT = Path(__file__).resolve().parents[2]
 
 
@@ -388,7 +391,9 @@ class Anvil(Stage):
                 answer = price * 10 ** self.p.markets[name].feed_decimals // TICK
                 data = "0x" + feed.methods["set_answer"].encode(answer).hex()
                 request = {"from": self._publisher, "to": feed.address, "data": data}
-                self._rpc("eth_sendTransaction", request)
+                # the node would estimate both, by the last block's base fee and not by this one's
+                limits = {"gas": hex(_FEED_GAS), "maxFeePerGas": hex(_MOST_FEE)}
+                self._rpc("eth_sendTransaction", {**request, **limits})
 
     def tend(self) -> None:
         """Wait until the keeper has seen the prices, then let two blocks pass."""
