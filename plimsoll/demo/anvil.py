@@ -34,7 +34,7 @@ from plimsoll.keeper import TickReport
 from plimsoll.orders import OrderStore
 from plimsoll.prices import TICK, Step
 from plimsoll.protocol import Contract, Log, Plimsoll, Receipt, deploy
-from plimsoll.protocol.rpc import Rpc
+from plimsoll.protocol.rpc import Rpc, RpcError
 from plimsoll.reference.numbers import SYNC_WAIT
 from plimsoll.replay import AccountState, Call, MarketState, is_known
 
@@ -380,7 +380,7 @@ class Anvil(Stage):
 
     def move(self, step: Step, basefee: int) -> None:
         """Set clock, base fee and the feeds that have a new price."""
-        self._rpc("evm_setNextBlockTimestamp", max(step.time, self._now() + 1))
+        self._go_to(step.time)
         self._rpc("anvil_setNextBlockBaseFeePerGas", hex(basefee))
         if not any(step.updated):
             self._rpc("evm_mine")
@@ -403,7 +403,7 @@ class Anvil(Stage):
 
     def wait(self, seconds: int) -> None:
         """Mine a block so much later."""
-        self._rpc("evm_setNextBlockTimestamp", self._now() + seconds)
+        self._go_to(self._now() + seconds)
         self._rpc("evm_mine")
 
     def world(self) -> World:
@@ -432,6 +432,18 @@ class Anvil(Stage):
         time.sleep(0.2)
         self.sync()
         return True
+
+    def _go_to(self, time: int) -> None:
+        """Let the next block be at a time, or as soon after the last one as can be."""
+        while True:
+            now = self._now()
+            try:
+                self._rpc("evm_setNextBlockTimestamp", max(time, now + 1))
+            except RpcError:
+                if self._now() == now:  # else the keeper has made a block meanwhile
+                    raise
+            else:
+                return
 
     def _now(self) -> int:
         return int(self._rpc("eth_getBlockByNumber", "latest", False)["timestamp"], 16)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -12,6 +13,7 @@ from rich.text import Text
 
 from plimsoll.demo.run import Outcome
 from plimsoll.reference.numbers import FUND
+from plimsoll.settlement.statement import Statement, as_data, tables
 
 
 def amount(wad: int) -> str:
@@ -21,7 +23,8 @@ def amount(wad: int) -> str:
 
 
 def summary(outcome: Outcome) -> dict[str, Any]:
-    """The JSON summary; amounts are decimal strings of quote units."""
+    """The JSON summary; amounts are decimal strings of quote units, in `settlements` of WAD, as
+    `plimsoll settle --cycle` has them."""
     auditor, tally = outcome.auditor, outcome.auditor.tally
     books = auditor.books
     assert books is not None
@@ -85,8 +88,23 @@ def summary(outcome: Outcome) -> dict[str, Any]:
         "token_balance": amount(outcome.token_balance),
         "sum_cash": amount(sum(state.cash for state in books.accounts.values())),
         "sum_backing": amount(sum(book.cash for book in books.markets.values())),
+        "settlements": [as_data(one, _market_of(outcome)) for one in outcome.statements],
         "seconds": round(outcome.seconds, 2),
     }
+
+
+def statement(outcome: Outcome) -> Group:
+    """The settlement that moved most, for a terminal."""
+
+    def moved(one: Statement) -> int:
+        return sum(market.received + market.covered + market.paid for market in one.markets)
+
+    chosen = max(outcome.statements, key=moved)
+    return Group(*tables(chosen, _market_of(outcome)))
+
+
+def _market_of(outcome: Outcome) -> Callable[[int], str]:
+    return lambda number: outcome.path.markets[number]
 
 
 def table(found: dict[str, Any]) -> Group:
@@ -130,6 +148,12 @@ def table(found: dict[str, Any]) -> Group:
             _money(found["funding_paid"]),
             f"between longs and shorts; {found['accruals']:,} accruals, "
             f"{found['syncs']:,} syncs, {found['observations']:,} observations",
+        ),
+        (
+            "settlements",
+            f"{len(found['settlements']):,}",
+            f"of everybody: {_sum(found, 'received')} received from losers, "
+            f"{_sum(found, 'paid')} paid to winners",
         ),
         (
             "announcements",
@@ -176,6 +200,12 @@ def _gaps(found: dict[str, Any]) -> str:
         return ""
     missing = sum(gap["missing_bars"] for gap in gaps)
     return f"; {len(gaps)} gaps, {missing:,} bars missing"
+
+
+def _sum(found: dict[str, Any], name: str) -> str:
+    """A column of all settlements' statements."""
+    lines = (line for one in found["settlements"] for line in one["markets"])
+    return _money(amount(sum(int(line[name]) for line in lines)))
 
 
 def _money(text: str) -> str:

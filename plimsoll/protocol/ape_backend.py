@@ -2,14 +2,15 @@
 
 Contracts are deployed through ape (its account, its `ContractContainer`, its fees and
 confirmations). Calls are encoded and decoded by the codecs of `plimsoll.evm`, so that both routes
-take and give the same values; ape sends them. To an Anvil on the local network goes the same, signed
-by the same accounts of ape's, without the twelve requests and the waits that ape puts around it.
+take and give the same values; ape sends them. To an Anvil on the local network goes the same,
+signed by the same accounts of ape's, without the many requests and waits that ape puts around it.
 """
 
 from __future__ import annotations
 
 import re
 import time
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 import ape
@@ -275,8 +276,8 @@ class ApeBackend(Backend):
             # without a TransactionAPI, for which ape asks the node for nonce, fees and gas limit
             request = _request(method.contract.address, sender, data, value)
             if self._rpc is not None:
-                return _bytes(self._rpc("eth_call", request, block))
-            return _bytes(self.provider.make_request("eth_call", [request, block]))
+                return bytes_of(self._rpc("eth_call", request, block))
+            return bytes_of(self.provider.make_request("eth_call", [request, block]))
         except (ApeException, RequestException, RpcError) as error:
             raise _refused(error, method.contract.label, method.name) from error
 
@@ -375,14 +376,24 @@ class ApeBackend(Backend):
             decode=decode,
         )
 
+    def logs(self, query: Mapping[str, Any]) -> Sequence[Any]:
+        """Return the node's logs of a query, whose blocks are numbers; `bytes_of` reads their
+        topics and data."""
+        if self._rpc is None:
+            return cast(Sequence[Any], self.provider.web3.eth.get_logs(cast(Any, query)))
+        told = {
+            name: hex(value) if isinstance(value, int) else value for name, value in query.items()
+        }
+        return cast(Sequence[Any], self._rpc("eth_getLogs", told))
+
     def decode_log(self, log: Any) -> Log | None:
         """Return a node's log of an event that a known ABI describes; of others None."""
-        topics = tuple(_bytes(topic) for topic in log["topics"])
+        topics = tuple(bytes_of(topic) for topic in log["topics"])
         decoder = self._events.decoders.get((topics[0], len(topics))) if topics else None
         if decoder is None:
             return None
         try:
-            args = decoder.decode(topics, _bytes(log["data"]))
+            args = decoder.decode(topics, bytes_of(log["data"]))
         except AbiError:
             return None
         return Log(decoder.name, address_of(log["address"]), args)
@@ -411,7 +422,8 @@ def _number(name: str) -> int:
     return int.from_bytes(keccak(text=name)[:3], "big")
 
 
-def _bytes(value: Any) -> bytes:
+def bytes_of(value: Any) -> bytes:
+    """Return what a node or web3 has as hex, or as bytes already."""
     return bytes.fromhex(value.removeprefix("0x")) if isinstance(value, str) else bytes(value)
 
 
