@@ -28,7 +28,8 @@ from plimsoll.demo.books import account_state, held_markets, market_state
 from plimsoll.demo.makers import Quotes
 from plimsoll.demo.recording import ROLES, Listener, Notes, Opened
 from plimsoll.demo.setting import Setting
-from plimsoll.demo.stage import Stage, StageError, World
+from plimsoll.demo.stage import PARTS, Stage, StageError, World
+from plimsoll.evm import load_all
 from plimsoll.evm.handle import EventDecoder, address_of
 from plimsoll.keeper import TickReport
 from plimsoll.orders import OrderStore
@@ -322,6 +323,7 @@ class Anvil(Stage):
         self.backend = ApeBackend()
         if self.backend.deployer.address != self.owner:
             raise StageError("ape's test mnemonic is not Anvil's; remove it from ape's settings")
+        load_all(names=PARTS)
         self.p = deploy(self.backend, setting.plan, self._folder / "record.json")
         self._follow(setting, listener, opened)
         return self.p

@@ -106,7 +106,7 @@ def command(
     from plimsoll.demo.report import write_report
     from plimsoll.demo.run import DemoError, Options, run
     from plimsoll.demo.stage import StageError
-    from plimsoll.demo.summary import statement, summary, table
+    from plimsoll.demo.summary import summary, table
     from plimsoll.protocol import ProtocolError
 
     # the keeper tells what it does; here its actions are counted instead
@@ -126,7 +126,6 @@ def command(
     if json_file is not None:
         json_file.parent.mkdir(parents=True, exist_ok=True)
         json_file.write_text(json.dumps(found, indent=2) + "\n")
-    console.print(statement(outcome))
     console.print(table(found))
     console.print(f"report: {report}", style="dim", highlight=False, soft_wrap=True)
     if found["identity_violations"] or found["reference_mismatches"]:

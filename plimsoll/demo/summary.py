@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -13,7 +12,7 @@ from rich.text import Text
 
 from plimsoll.demo.run import Outcome
 from plimsoll.reference.numbers import FUND
-from plimsoll.settlement.statement import Statement, as_data, tables
+from plimsoll.settlement.statement import as_data
 
 
 def amount(wad: int) -> str:
@@ -88,23 +87,9 @@ def summary(outcome: Outcome) -> dict[str, Any]:
         "token_balance": amount(outcome.token_balance),
         "sum_cash": amount(sum(state.cash for state in books.accounts.values())),
         "sum_backing": amount(sum(book.cash for book in books.markets.values())),
-        "settlements": [as_data(one, _market_of(outcome)) for one in outcome.statements],
+        "settlements": [as_data(one, path.markets.__getitem__) for one in outcome.statements],
         "seconds": round(outcome.seconds, 2),
     }
-
-
-def statement(outcome: Outcome) -> Group:
-    """The settlement that moved most, for a terminal."""
-
-    def moved(one: Statement) -> int:
-        return sum(market.received + market.covered + market.paid for market in one.markets)
-
-    chosen = max(outcome.statements, key=moved)
-    return Group(*tables(chosen, _market_of(outcome)))
-
-
-def _market_of(outcome: Outcome) -> Callable[[int], str]:
-    return lambda number: outcome.path.markets[number]
 
 
 def table(found: dict[str, Any]) -> Group:
@@ -191,7 +176,31 @@ def table(found: dict[str, Any]) -> Group:
         else Text("\nSomething does not add up:", style="bold red")
     )
     faults = [Text(f"  {text}", style="red") for text in found["details"][:10]]
-    return Group(shown, verdict, *faults)
+    return Group(shown, *map(statement, found["settlements"]), verdict, *faults)
+
+
+#: Column of a statement -> its name in the JSON.
+COLUMNS = {
+    "received": "received",
+    "covered": "covered",
+    "paid": "paid",
+    "cash": "cash_after",
+    "claims open": "claims_open",
+    "matured": "claims_matured",
+}
+
+
+def statement(one: dict[str, Any]) -> Table:
+    """The statement of a settlement, narrow; the report has all of it."""
+    title = f"\nsettlement of {_moment(one['time'])}, {one['settled']:,} accounts"
+    shown = Table(box=None, padding=(0, 2, 0, 0), title=title, title_justify="left")
+    shown.add_column("market", style="bold", no_wrap=True)
+    for name in COLUMNS:
+        shown.add_column(name, justify="right", no_wrap=True)
+    for line in one["markets"]:
+        amounts = (_money(amount(int(line[key]))) for key in COLUMNS.values())
+        shown.add_row(line["market"], *amounts)
+    return shown
 
 
 def _gaps(found: dict[str, Any]) -> str:
