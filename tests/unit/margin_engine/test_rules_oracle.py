@@ -193,7 +193,17 @@ def test_orc_2_flat_accounts_need_nothing(world: World, what: str, action: str) 
     if action == "withdraw":  # its arrears are paid first, with the claim that has matured
         world.matured(saver)
         actions["settle"]()
+    who = bankrupt if action == "resolve" else saver
+    before = world.cash(who)
     actions[action]()
+    change = world.cash(who) - before
+    if action == "resolve":  # it pays what it has
+        assert (change, world.recorded(who, 2)) == (-wad("91.5"), 0)
+    elif action == "settle":  # nothing has matured: the arrears take all the cash
+        assert (change, world.recorded(who)) == (-wad("149.0375"), wad("149.0375") - wad(175))
+    else:
+        unit = world.scale
+        assert change == {"deposit": unit, "withdraw": -74_000_000 * unit, "touch": 0}[action]
 
 
 @pytest.mark.parametrize("what", LOST)
