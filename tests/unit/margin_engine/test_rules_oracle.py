@@ -10,11 +10,6 @@ LOST = ("stale", "dead")
 
 
 @pytest.fixture
-def maker(world: World) -> Party:
-    return world.party("maker", 10_000)
-
-
-@pytest.fixture
 def trader(world: World, maker: Party) -> Party:
     """Long 10 in market 0 and 1 in market 1, both from 100, with cash 1000 - 0.55."""
     trader = world.party("trader", 1_000)
