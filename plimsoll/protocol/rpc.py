@@ -21,10 +21,13 @@ Request = tuple[str, Sequence[Any]]
 
 
 class RpcError(BackendError):
-    """The node refused a request; `told` is what it said."""
+    """The node refused a request; `told` is what it said, `data` a revert's, where it has some."""
 
     def __init__(self, method: str, error: Any) -> None:
-        self.told = str(error.get("message", error) if isinstance(error, dict) else error)
+        fields = error if isinstance(error, dict) else {}
+        self.told = str(fields.get("message", error))
+        data = fields.get("data")
+        self.data = bytes.fromhex(data[2:]) if isinstance(data, str) else b""
         super().__init__(f"the node refused {method}: {self.told}")
 
 
