@@ -152,8 +152,8 @@ def settlements(path: PricePath) -> list[int]:
     over the path; the end itself has a settlement anyway."""
     days = [step.time // DAY for step in path.steps]
     ends = [at for at, (day, after) in enumerate(pairwise(days)) if day != after]
-    count = SETTLEMENTS - 1
-    return sorted({ends[len(ends) * k // SETTLEMENTS] for k in range(1, count + 1)} if ends else ())
+    parts = range(1, SETTLEMENTS) if ends else ()
+    return sorted({ends[len(ends) * part // SETTLEMENTS] for part in parts})
 
 
 class _Demo:
