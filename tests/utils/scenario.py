@@ -70,7 +70,7 @@ class Scenario:
     #: every kind of action and how often it is tried in a random walk
     WEIGHTS: ClassVar[dict[str, int]] = {
         "fill": 20,
-        "close": 10,
+        "close": 12,
         "move_price": 8,
         "aim_price": 14,
         "feed": 3,
@@ -87,25 +87,25 @@ class Scenario:
         "call_margin": 4,
         "resolve": 18,
         "reclaim": 4,
-        "freeze_book": 3,
-        "pledge": 5,
-        "unpledge": 4,
-        "sale": 10,
-        "seize": 6,
-        "arrears": 6,
-        "unpaid_claim": 2,
+        "freeze_book": 4,
+        "pledge": 4,
+        "unpledge": 3,
+        "sale": 8,
+        "seize": 4,
+        "arrears": 5,
+        "unpaid_claim": 3,
         "fund_collateral": 3,
         "vault_rules": 2,
         "cover": 4,
         "accrue": 2,
         "sync": 2,
         "thaw": 5,
-        "fund": 5,
+        "fund": 6,
         "cancel": 2,
         "operator": 1,
         "administer": 2,
         "guard": 1,
-        "risk": 3,
+        "risk": 4,
     }
 
     def __init__(self, twin: Twin) -> None:
@@ -843,6 +843,9 @@ class Scenario:
         """A part of what is for sale, up to what is needed and a unit more; or nonsense."""
         model, token = self.model, self._token(choice, account)
         record, units = self._listed(token), self._units(account, token)
+        if record.market in self.twin.references and choice.number(0, 9) == 0:
+            off = model.references[record.market].divergence * choice.pick((101, 150)) // 100
+            self.twin.diverge(record.market, choice.pick((10**9 + off, 10**18 // (10**9 + off))))
         need, share = model.terms(account)
         rate = record.scale * model.collateral_price(record)
         rate *= 10**23 - model.haircut(record) * share
@@ -1049,7 +1052,7 @@ class Scenario:
             if (shares == 0 or self.model.time >= closes) and choice.number(0, 9):
                 self._request(choice, who, address)
                 shares, opens, closes = self.model.redeem_request(address)
-            elif choice.number(0, 9) == 0:
+            elif choice.number(0, 4) == 0:
                 self._count("fund cancel", self.twin.fund_cancel(who))
             if shares and self.model.time < opens and choice.number(0, 4):
                 times = (opens, opens, opens, opens + 7, opens - 1, closes - 1, closes)
