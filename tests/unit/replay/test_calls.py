@@ -130,8 +130,8 @@ def story(record: Recorder) -> None:
 
 
 def pledge_story(record: Recorder) -> None:
-    """0.25 GEM beside 310 quote: sold for arrears and of a bankrupt account; the rest is seized, sold
-    by the fund and taken out. Its cap and its haircut change."""
+    """0.25 GEM beside 310 quote: sold for arrears and of a bankrupt account; the rest is seized,
+    sold by the fund and taken out. Its cap and its haircut change."""
     record.set_up()
     weak, gem = account_id(WEAK), {"token": GEM}
     some: dict[str, Any] = {"account": weak, "token": GEM}
