@@ -33,6 +33,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     ),
     "orders": ("plimsoll.orders.cli:main", "Serve, add, list and prune signed orders."),
     "replay": ("plimsoll.replay.command:command", "Check a trace against the reference model."),
+    "rules": (
+        "plimsoll.rules.cli:main",
+        "List the rules of docs/SPEC.md; check that the test of each fails without it.",
+    ),
     "settle": ("plimsoll.settlement.cli:main", "Settle all accounts, losers first; a statement."),
 }
 

@@ -107,8 +107,9 @@ def _settle(
                 leg = ledger._mark(account, market, valuation._price(quotes[market]))
                 if leg.pnl > 0 and (leg.size != 0 or not ledger._is_frozen(market)):
                     b: uint256 = ledger._cash_of(market)
-                    # only what has matured (LED-4)
-                    amount: uint256 = min(convert(leg.pnl, uint256) - leg.reserve, b)
+                    # as much again as has not matured stays: nothing is paid in a profit's first half-life (LED-4)
+                    claim: uint256 = convert(leg.pnl, uint256)
+                    amount: uint256 = min(claim - min(claim, 2 * leg.reserve), b)
                     if amount != 0:
                         changed |= 1 << market
                         backing[market] = b - amount

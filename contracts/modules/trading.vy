@@ -91,14 +91,17 @@ def _trade(b: ledger.Book, side: Side, quotes: uint256[16]) -> Done:
     others: valuation.Legs = empty(valuation.Legs)
     if held & ~bit != 0:
         others = valuation._legs(side.account, held & ~bit, quotes)
-    after: int256 = size + side.change
+    # LED-9: sizes are below 2**104, sums of cash and pnl below 2**200, margins below 2**150
+    after: int256 = unsafe_add(size, side.change)
     reduces: bool = abs(after) < abs(size) and (after == 0 or (after > 0) == (size > 0))
 
-    cash: uint256 = (wallet & MASK_104) + side.credit
+    cash: uint256 = unsafe_add(wallet & MASK_104, side.credit)
     if cash < side.loss:
         refusal._because(refusal.TRADING_LOSS_EXCEEDS_CASH)
     left: uint256 = unsafe_sub(cash, side.loss)
-    done: Done = Done(long_change=max(after, 0) - max(size, 0), paid=side.loss, fee=side.fee)
+    done: Done = Done(
+        long_change=unsafe_sub(max(after, 0), max(size, 0)), paid=side.loss, fee=side.fee
+    )
     if reduces:
         # the two sides' sizes differ by rounding after a resolve: what is left over of a last position is dropped
         if convert(abs(after), uint256) < ledger._dust(b.config):
@@ -111,12 +114,12 @@ def _trade(b: ledger.Book, side: Side, quotes: uint256[16]) -> Done:
     if side.gain != 0:
         leg = ledger._with_gain(leg, convert(side.gain, int256))
     pnl_after: int256 = leg.pnl
-    losses: uint256 = others.losses + self._negative(pnl_after)
+    losses: uint256 = unsafe_add(others.losses, self._negative(pnl_after))
     if pnl_after < 0 and left >= losses:
         arrears: uint256 = convert(-pnl_after, uint256)
         left = unsafe_sub(left, arrears)
         losses = unsafe_sub(losses, arrears)
-        done.paid += arrears
+        done.paid = unsafe_add(done.paid, arrears)
         pnl_after = 0
     # with a leg whose price is unknown, a fill off the mark would be a withdrawal in disguise
     if others.blind != 0 and side.loss * BAND_UNIT * WAD > convert(
@@ -159,12 +162,13 @@ def _trade(b: ledger.Book, side: Side, quotes: uint256[16]) -> Done:
     crowding: uint256 = ledger._crowding(b.long_tail)
     maintenance, initial = valuation._margin(others, b.market, notional, crowding)
     cured: bool = True
-    if left < losses + initial:
+    needed: uint256 = unsafe_add(losses, initial)
+    if left < needed:
         # what collateral adds is asked for only where cash does not do (LIQ-7)
         worth: uint256 = 0
         counted: uint256 = 0
         worth, counted = valuation._collateral(side.account, wallet)
-        if left + counted < losses + initial:
+        if left + counted < needed:
             if not reduces or side.liquidator:
                 refusal._because(refusal.TRADING_BELOW_INITIAL_MARGIN)
             gains: uint256 = others.gains + self._positive(pnl_after) + worth

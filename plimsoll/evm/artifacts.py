@@ -5,6 +5,9 @@ stem. Every root is compiled by itself (`vyper -O gas`, legacy pipeline), and on
 for, so that a root in the middle of an edit breaks nothing but itself. The cache key covers every
 `.vy` and `.vyi` below the contracts folder, the versions of vyper and snekmate and the settings: a
 changed module recompiles the contracts that import it.
+
+With PLIMSOLL_CONTRACTS set, the roots of the folder that it names stand in for the project's roots
+of the same name: that is how a test meets patched contracts (`plimsoll.rules`).
 """
 
 from __future__ import annotations
@@ -36,6 +39,8 @@ _PROJECT = Path(__file__).resolve().parents[2]
 _FORMAT = 1
 _OUTPUTS = ("abi", "bytecode", "bytecode_runtime", "layout")
 _KEPT_PER_NAME = 8
+# of patched roots, one root may have a dozen patches
+_KEPT_PATCHED = 64
 
 
 class ArtifactError(Exception):
@@ -117,13 +122,31 @@ def load(
     """Return the root `name`, compiled for `evm_version` ("cancun", "shanghai", ...).
 
     Compiles when the cache has nothing for the sources as they are now. Safe from several processes
-    at once. Raises UnknownContractError, CompileError or SourcesMissingError.
+    at once. A root of the project's own folder comes from PLIMSOLL_CONTRACTS if it is there. Raises
+    UnknownContractError, CompileError or SourcesMissingError.
+    """
+    patched = None if contracts_dir else os.environ.get("PLIMSOLL_CONTRACTS")
+    if patched and name in roots(patched):
+        return load_patched(name, patched, evm_version)
+    return _find(name, contracts_folder(contracts_dir), evm_version, cache_folder(), _KEPT_PER_NAME)
+
+
+def load_patched(name: str, contracts_dir: Path | str, evm_version: str = "cancun") -> Artifact:
+    """Return the root `name` of a patched copy of the contracts.
+
+    Kept apart, so that patches do not push the project's own artifacts out of the cache. Raises as
+    `load` does.
     """
     folder = contracts_folder(contracts_dir)
+    return _find(name, folder, evm_version, cache_folder() / "patched", _KEPT_PATCHED)
+
+
+def _find(name: str, folder: Path, evm_version: str, kept: Path, most: int) -> Artifact:
     known = roots(folder)
     if name not in known:
         raise UnknownContractError(name, list(known))
-    return _load(name, known[name], folder, evm_version, _source_key(folder, evm_version))
+    key = _source_key(folder, evm_version)
+    return _load(name, known[name], folder, evm_version, key, kept, most)
 
 
 def load_all(
@@ -133,13 +156,10 @@ def load_all(
 
     Raises the first root's error, after the others have been compiled and cached.
     """
-    folder = contracts_folder(contracts_dir)
-    known = roots(folder)
-    key = _source_key(folder, evm_version)
     with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
         jobs = {
-            name: pool.submit(_load, name, path, folder, evm_version, key)
-            for name, path in known.items()
+            name: pool.submit(load, name, evm_version, contracts_dir)
+            for name in roots(contracts_dir)
         }
     return {name: job.result() for name, job in jobs.items()}
 
@@ -150,11 +170,13 @@ def cache_folder() -> Path:
 
 
 @cache
-def _load(name: str, path: Path, folder: Path, evm_version: str, key: str) -> Artifact:
-    target = cache_folder() / f"{name}-{evm_version}-{key[:20]}.json"
+def _load(
+    name: str, path: Path, folder: Path, evm_version: str, key: str, kept: Path, most: int
+) -> Artifact:
+    target = kept / f"{name}-{evm_version}-{key[:20]}.json"
     if not target.exists():
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with _locked(target.parent / f"{name}-{evm_version}.lock"):
+        kept.mkdir(parents=True, exist_ok=True)
+        with _locked(target.with_suffix(".lock")):
             if not target.exists():
                 compiled = _compile(name, path, folder, evm_version)
                 if (
@@ -162,7 +184,7 @@ def _load(name: str, path: Path, folder: Path, evm_version: str, key: str) -> Ar
                 ):  # edited meanwhile: right, but for no key
                     return _artifact(name, evm_version, compiled)
                 _write(target, compiled)
-                _prune(target.parent, f"{name}-{evm_version}-*.json")
+                _prune(kept, f"{name}-{evm_version}-*.json", most)
     return _artifact(name, evm_version, json.loads(target.read_text()))
 
 
@@ -236,14 +258,15 @@ def _write(target: Path, content: dict[str, Any]) -> None:
         raise
 
 
-def _prune(folder: Path, pattern: str) -> None:
-    """Drop all but the newest artifacts of one root."""
+def _prune(folder: Path, pattern: str, most: int) -> None:
+    """Drop all but the newest artifacts of one root, with their locks."""
     dated = []
     for path in folder.glob(pattern):
         with contextlib.suppress(FileNotFoundError):
             dated.append((path.stat().st_mtime, path))
-    for _, path in sorted(dated)[:-_KEPT_PER_NAME]:
+    for _, path in sorted(dated)[:-most]:
         path.unlink(missing_ok=True)
+        path.with_suffix(".lock").unlink(missing_ok=True)
 
 
 @contextlib.contextmanager

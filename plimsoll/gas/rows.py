@@ -308,7 +308,7 @@ def _matures_for(s: Stage, seconds: int) -> None:
 
 @_row("settle_reserve", "settle, 1 market: what has matured of a claim is paid, the rest waits")
 def _settle_reserve(s: Stage) -> Call:
-    _matures_for(s, HALF_LIFE)
+    _matures_for(s, 2 * HALF_LIFE)
     return s.do("settle", account_id(s.maker), sender=s.keeper)
 
 

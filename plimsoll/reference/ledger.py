@@ -432,7 +432,7 @@ class Ledger(Collateral):
         for market in self.held(account):
             leg, pot = self.leg(account, market), self.markets[market]
             if leg.pnl > 0 and self.is_payable(market, leg):
-                paid = min(leg.pnl - self.reserve(leg), pot.b)
+                paid = min(max(0, leg.pnl - 2 * self.reserve(leg)), pot.b)
                 leg.pnl -= paid
                 pot.b -= paid
                 record.cash += paid

@@ -35,12 +35,12 @@ class _Open:
     arrears: int = 0
 
 
-def unmatured(pnl: int, fraction: int, elapsed: int) -> int:
-    """The part of a recorded pnl that has not matured (LED-4)."""
+def held_back(pnl: int, fraction: int, elapsed: int) -> int:
+    """The part of a recorded pnl that has not matured (LED-4): twice its reserve."""
     if pnl <= 0 or not fraction:
         return 0
     reserve = ceil_div(ceil_div(pnl * fraction, Q) * decay(elapsed), DECAY_ONE)
-    return 0 if reserve <= RESERVE_DUST else reserve
+    return 0 if reserve <= RESERVE_DUST else min(pnl, 2 * reserve)
 
 
 class Cycle:
@@ -180,7 +180,7 @@ class Cycle:
             if self._is_payable(market, leg) and leg.recorded_pnl > 0:
                 kept = self._p.position(account, market)
                 recorded = min(pnl, int(leg.recorded_pnl))
-                left = unmatured(int(kept.pnl), int(kept.reserve), now - int(kept.time))
+                left = held_back(int(kept.pnl), int(kept.reserve), now - int(kept.time))
                 matured = max(0, recorded - left)
             found[market] = _Open(claims=pnl, matured=matured)
         return found

@@ -5,65 +5,13 @@ Prices in market 0 begin at 30,000; the token has 6 decimals.
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
-from plimsoll.reference import Order
-from plimsoll.reference.numbers import CURE, HOUR, WAD, WINDOW
+from plimsoll.reference.numbers import CURE, DAY, HOUR, WAD, WINDOW
+from tests.attacks.stage import PRICE, Stage
 from tests.utils import worlds
-from tests.utils.twin import Outcome, Twin
-
-UNIT = 10**6
-PRICE = 30_000 * WAD
-
-
-class Stage:
-    """A twin and short words for what people do with it."""
-
-    def __init__(self, twin: Twin) -> None:
-        self.twin = twin
-
-    def give(self, name: str, cash: int) -> int:
-        """Deposit whole quote; the account."""
-        account = self.twin.account(name)
-        assert self.twin.deposit(name, account, cash * UNIT).accepted
-        return account
-
-    def cash(self, name: str) -> int:
-        """Cash of an actor's account, WAD."""
-        return int(self.twin.engine.wallet(self.twin.account(name)).cash)
-
-    def order(self, maker: str, size: int, price: int | None = None, market: int = 0) -> Order:
-        """An order at the mark or at `price`."""
-        now = self.twin.model
-        at = now.price(market) if price is None else price
-        salt = len(self.twin.trace)
-        return Order(self.twin.account(maker), market, size, at, now.time + HOUR, salt, False)
-
-    def fill(self, order: Order, maker: str, taker: str, size: int | None = None) -> Outcome:
-        """The taker takes it."""
-        amount = abs(order.size) if size is None else size
-        return self.twin.fill(taker, order, maker, self.twin.account(taker), amount)
-
-    def trade(self, buyer: str, seller: str, size: int, market: int = 0) -> None:
-        """At the mark."""
-        assert self.fill(self.order(seller, -size, market=market), seller, buyer).accepted
-
-    def move(self, price: int, market: int = 0) -> None:
-        """A new price, synchronised, two blocks later."""
-        self.twin.set_price(market, price)
-        assert self.twin.sync("anyone", market).accepted
-        self.twin.pass_blocks(2)
-
-    def is_below(self, name: str) -> bool:
-        """Whether an account is below its maintenance margin."""
-        now = self.health(name)
-        return bool(now.equity < now.maintenance)
-
-    def health(self, name: str) -> Any:
-        """The engine's view."""
-        return self.twin.engine.health(self.twin.account(name))
+from tests.utils.twin import Twin
 
 
 @pytest.fixture(scope="module")
@@ -211,3 +159,57 @@ def test_splitting_a_position_saves_no_more_than_the_impact(stage: Stage) -> Non
         floor = risk.f * x // 10**12
         assert whole - parts <= floor
         assert parts >= floor
+
+
+def ended(stage: Stage, order: tuple[str, ...]) -> dict[str, int]:
+    """A book that a resolve ends, with three winners and a second loser; the winners are settled in
+    `order` when it may be paid. Cash that each has gained, WAD."""
+    twin = stage.twin
+    assert twin.set_allowance(0, 0).accepted
+    brought = {"whale": 14_000, "small": 100, "first": 40_000, "second": 40_000, "third": 40_000}
+    for name, cash in brought.items():
+        stage.give(name, cash)
+    keeper = stage.give("keeper", 1)
+    for name, size in (("first", WAD), ("second", WAD), ("third", WAD // 2)):
+        stage.trade("whale", name, size)
+    stage.trade("small", "third", WAD // 500)
+    before = {name: stage.cash(name) for name in order}
+    for part in (95, 90, 85, 80):
+        stage.move(PRICE * part // 100)
+    low = twin.model.price(0)
+    epoch = twin.engine.market_state(0).epoch
+    whale = twin.account("whale")
+    missing = -stage.health("whale").equity
+    assert missing > 900 * WAD
+    assert twin.resolve("anyone", whale, 0, keeper).accepted
+    assert twin.engine.market_state(0).epoch == epoch + 1
+    # whoever is first gets nothing: for a day no claim is paid
+    for name in order:
+        assert twin.settle("anyone", twin.account(name)).accepted
+        assert stage.cash(name) == before[name]
+    twin.pass_time(DAY)
+    assert twin.thaw("anyone", 0).accepted
+    assert twin.settle("anyone", twin.account("small")).accepted
+    for _ in range(2):
+        for name in order:
+            assert twin.settle("anyone", twin.account(name)).accepted
+        twin.pass_time(60 * HOUR)
+        twin.set_price(0, low)
+    gained = {name: stage.cash(name) - before[name] for name in order}
+    size = 5 * WAD // 2 + WAD // 500
+    won = (PRICE - low) * size // WAD
+    assert 0 <= won - missing - sum(gained.values()) <= 10**9
+    return gained
+
+
+def test_the_last_winners_of_an_ended_book_are_paid_as_the_first(stage: Stage) -> None:
+    """A long of 2.5 is bankrupt by more than 900 and the fund may pay nothing. Its resolve ends the
+    book: what is missing is charged by size, and then it is all the same who settles first."""
+    names = ("first", "second", "third")
+    one = ended(stage, names)
+    stage.twin.check_everything()
+    stage.twin.restart()
+    other = ended(stage, names[::-1])
+    assert all(abs(one[name] - other[name]) <= 10**9 for name in names)
+    assert abs(one["first"] - one["second"]) <= 10**9
+    assert one["third"] > one["first"] // 2 > 0

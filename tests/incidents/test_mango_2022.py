@@ -5,8 +5,8 @@ the other at 0.0382 (18.45 m), pumped the spot price to 0.91 within minutes and 
 against the long's unrealised profit of 421 m. What he left behind were two accounts in ruins.
 
 Here (MRG-1, MRG-6, LED-4). Unpaid profit is no initial equity: the long's free cash is its own 5 m,
-less margin. Of what the short loses the long is paid what has matured, half of it in an hour, and
-what it is paid is margin first: a price that is back within the hour leaves both accounts what he
+less margin. Of what the short loses the long is paid what has matured, nothing in the first hour,
+and what it is paid is margin first: a price that is back within the hour leaves both accounts what he
 brought, less the fee. A resolve of the whole market ends and freezes it for a day (LED-8). What the
 long is paid then comes out of the short's 5 m and of the fund, as far as the market's allowance of
 the day reaches (0.25 m here): the owner gets back at most his stake of 10 m, less fees, plus that.
@@ -141,8 +141,8 @@ def test_led_4_mango_back_within_the_half_life_he_leaves_with_what_he_brought(
 ) -> None:
     """The pump is settled every minute, then the price is back: 10 m less the fee of 9,225.30.
 
-    Of the long's 421 m half matures within the hour, and the 5 m that the short had are paid to it,
-    but 98.9 m of initial margin keep them in: nothing leaves while the price is up.
+    Nothing of the long's 421 m is paid within the hour, not even the 5 m that the short had, and
+    98.9 m of initial margin keep its own cash in: nothing leaves while the price is up.
     """
     long, short = attack(world)
     fund = world.cash(FUND)
@@ -153,7 +153,7 @@ def test_led_4_mango_back_within_the_half_life_he_leaves_with_what_he_brought(
     world.price(0, AFTER)
     world.engine.settle(long.id)
     assert world.cash(short) == 0
-    assert world.cash(long) > wad(9 * 10**6)
+    assert world.cash(long) <= wad(5 * 10**6)
     assert taken(world, long, short) == 0
     world.price(0, BEFORE)
     for _ in range(2):

@@ -150,10 +150,30 @@ class Machine(RuleBasedStateMachine):
         """LIQ-8, and LIQ-4 step 3 alone."""
         (self.scenario.cover if covering else self.scenario.fund)(DataChoice(data))
 
+    @rule(data=st.data(), inward=st.booleans())
+    def collateral(self, data: st.DataObject, inward: bool) -> None:
+        """LIQ-7: in and out."""
+        (self.scenario.pledge if inward else self.scenario.unpledge)(DataChoice(data))
+
     @rule(data=st.data(), kind=st.integers(0, 2))
+    def sell_collateral(self, data: st.DataObject, kind: int) -> None:
+        """LIQ-7: sales, seizures, what becomes of what the fund has seized."""
+        scenario = self.scenario
+        (scenario.sale, scenario.seize, scenario.fund_collateral)[kind](DataChoice(data))
+
+    @rule(data=st.data(), made=st.booleans())
+    def arrears(self, data: st.DataObject, made: bool) -> None:
+        """LIQ-7's arrears, with a claim made for them or not."""
+        (self.scenario.unpaid_claim if made else self.scenario.arrears)(DataChoice(data))
+
+    @rule(data=st.data(), kind=st.integers(0, 3))
     def rule_book(self, data: st.DataObject, kind: int) -> None:
         """TRD-1's cancellations and operators, the owner's calls."""
-        actions = (self.scenario.cancel, self.scenario.operator, self.scenario.administer)
+        scenario = self.scenario
+        actions = (
+            *(scenario.cancel, scenario.operator),
+            *(scenario.administer, scenario.vault_rules),
+        )
         actions[kind](DataChoice(data))
 
 

@@ -32,6 +32,7 @@ from tests.utils.callers import (
     CALLERS,
     CANCELS,
     GUARDIAN,
+    LOWERS,
     OPEN,
     OWNER,
     PAYABLE,
@@ -52,6 +53,7 @@ NAMES = {
     "risk model": ("RiskModel",),
     "oracle": ("PriceOracle",),
     "insurance fund": ("InsuranceFund",),
+    "vault": ("CollateralVault",),
     "timelock": ("Timelock",),
     "lens": ("MarginLens",),
 }
@@ -151,6 +153,8 @@ class Cast(NamedTuple):
 
     world: World
     timelock: Handle
+    vault: Handle
+    token: Handle  # that it takes
 
     def handle(self, contract: str) -> Handle:
         """The contract under whose address a function is called."""
@@ -160,6 +164,7 @@ class Cast(NamedTuple):
             "PriceOracle": world.oracle,
             "InsuranceFund": world.fund,
             "Timelock": self.timelock,
+            "CollateralVault": self.vault,
         }
         return known.get(contract, world.engine)
 
@@ -177,9 +182,12 @@ def built() -> Cast:
                 contract.functions[f"set_{role}"](key(role), sender=world.owner)
     world.engine.set_operator(key("owner's operator"), True, sender=world.owner)
     timelock = world.chain.deploy(load("Timelock"), DAY, [key("proposer")], [key("executor")])
+    vault = world.chain.deploy(load("CollateralVault"), world.engine, sender=world.owner)
+    token = world.chain.deploy(load("TestToken"), 18)
+    vault.list_token(token, 0, 20_000, wad(1), sender=world.owner)
     maker, trader = world.party("maker", 10_000), world.party("trader", 100)
     world.trade(trader, maker, wad(10))
-    return Cast(world, timelock)
+    return Cast(world, timelock, vault, token)
 
 
 @pytest.fixture
@@ -248,6 +256,10 @@ def _ended(cast: Cast) -> int:
     return market
 
 
+def _new_token(cast: Cast) -> tuple[Any, ...]:
+    return (cast.world.chain.deploy(load("TestToken"), 8), 0, 20_000, wad(1))
+
+
 def _call(cast: Cast) -> tuple[Any, ...]:
     return (cast.world.engine, 0, b"", bytes(32), bytes(32))
 
@@ -280,6 +292,11 @@ REFUSALS: dict[tuple[str, str], tuple[Callable[[Cast], tuple[Any, ...]], str]] =
     ("MarginEngineAdmin", "set_allowance"): (lambda _: (0, 0), NOT_OWNER),
     ("MarginEngineAdmin", "set_reward"): (lambda _: (REWARD,), NOT_OWNER),
     ("MarginEngineAdmin", "set_fund"): (lambda c: (c.key("new fund"),), NOT_OWNER),
+    ("MarginEngineSettlement", "mark_collateral"): (
+        lambda c: (c.world.party("maker").id, True),
+        "collateral: not the vault",
+    ),
+    ("MarginEngineAdmin", "set_vault"): (lambda c: (c.vault,), NOT_OWNER),
     ("MarginEngineAdmin", "set_guardian"): (lambda c: (c.key(STRANGER),), NOT_OWNER),
     ("MarginEngineAdmin", "restrict_market"): (
         lambda _: (0, 1, True),
@@ -308,6 +325,19 @@ REFUSALS: dict[tuple[str, str], tuple[Callable[[Cast], tuple[Any, ...]], str]] =
     ("PriceOracle", "set_reference"): (_reference, NOT_OWNER),
     ("PriceOracle", "set_sequencer"): (_sequencer, NOT_OWNER),
     ("PriceOracle", "transfer_ownership"): (lambda c: (c.key("heir"),), NOT_OWNER),
+    ("CollateralVault", "deposit"): (
+        lambda c: (c.world.party("maker").id, c.token, 1),
+        "vault: not your account",
+    ),
+    ("CollateralVault", "withdraw"): (
+        lambda c: (c.world.party("maker").id, c.token, 1, c.key(STRANGER)),
+        "vault: not your account",
+    ),
+    ("CollateralVault", "list_token"): (_new_token, NOT_OWNER),
+    ("CollateralVault", "set_haircut"): (lambda c: (c.token, 21_000), NOT_OWNER),
+    ("CollateralVault", "set_cap"): (lambda c: (c.token, 0), "vault: not owner nor guardian"),
+    ("CollateralVault", "withdraw_fund"): (lambda c: (c.token, 1, c.key("heir")), NOT_OWNER),
+    ("CollateralVault", "transfer_ownership"): (lambda c: (c.key("heir"),), NOT_OWNER),
     ("Timelock", "schedule"): (lambda c: (*_call(c), DAY), NO_ROLE),
     ("Timelock", "schedule_batch"): (lambda c: (*_batch(c), DAY), NO_ROLE),
     ("Timelock", "cancel"): (lambda _: (bytes(32),), NO_ROLE),
@@ -323,11 +353,17 @@ REFUSALS: dict[tuple[str, str], tuple[Callable[[Cast], tuple[Any, ...]], str]] =
     ),
 }
 #: the guardian gets through, and the steward where a function names him
-ALLOWED = {GUARDIAN: (WARDEN,), ANNOUNCES: (STEWARD,), CANCELS: (STEWARD, WARDEN)}
+ALLOWED = {
+    GUARDIAN: (WARDEN,),
+    LOWERS: (WARDEN,),
+    ANNOUNCES: (STEWARD,),
+    CANCELS: (STEWARD, WARDEN),
+}
 #: what those who may are refused in this world, for its state: what is set once is set
 SET_ONCE = {
     ("MarginEngineAdmin", "set_fund"): "listing: fund is set",
     ("RiskModel", "set_globals"): "risk: market is set",
+    ("CollateralVault", "withdraw_fund"): "vault: above the balance",
 }
 #: who has a role somewhere, or had one, or looks like one
 EVERYBODY = (STRANGER, WARDEN, STEWARD, "owner's operator", "backer", "trader", "deployer")

@@ -15,12 +15,16 @@ OPEN = (ANYONE, SIGNED, SHARES, REQUESTER)
 
 OWNER = "the owner"
 GUARDIAN = "the owner; the guardian only to tighten"
+LOWERS = "the owner; the guardian only to lower it"
 UNSET = "the owner, for markets that are not set yet"
 ANNOUNCES = "the owner or the steward"
 CANCELS = "the owner, the steward or the guardian, before the change starts"
 TAKER = "owner or operator of the taker's account, with the maker's signature"
 LIQUIDATOR = "owner or operator of the liquidator's account"
 MAKER = "owner or operator of the maker's account"
+PLEDGER = "owner or operator of the account"
+WITHDRAWER = "the account's owner"
+THE_VAULT = "the vault"
 HOLDER = "the account's owner; the fund's account: its contract; the treasury's: the engine's owner"
 PROPOSER = "a proposer"
 EXECUTOR = "an executor, or anyone where the zero address is one"
@@ -46,6 +50,9 @@ CALLERS: dict[str, dict[str, str]] = {
         "cover": ANYONE,
         "call_margin": ANYONE,
         "reclaim": ANYONE,
+        "note_arrears": ANYONE,
+        "clear_arrears": ANYONE,
+        "mark_collateral": THE_VAULT,
         "sync": ANYONE,
         "accrue": ANYONE,
         "thaw": ANYONE,
@@ -59,6 +66,7 @@ CALLERS: dict[str, dict[str, str]] = {
         "set_allowance": OWNER,
         "set_reward": OWNER,
         "set_fund": OWNER,
+        "set_vault": OWNER,
         "set_guardian": OWNER,
         "announce_delisting": OWNER,
         "cancel_delisting": OWNER,
@@ -101,6 +109,18 @@ CALLERS: dict[str, dict[str, str]] = {
         "transferFrom": SHARES,
         "approve": ANYONE,
         "permit": SHARES,
+    },
+    "CollateralVault": {
+        "deposit": PLEDGER,
+        "withdraw": WITHDRAWER,
+        "open_sale": ANYONE,
+        "buy": ANYONE,
+        "seize": ANYONE,
+        "list_token": OWNER,
+        "set_haircut": OWNER,
+        "set_cap": LOWERS,
+        "withdraw_fund": OWNER,
+        "transfer_ownership": OWNER,
     },
     "MarginLens": {},
     "Timelock": {

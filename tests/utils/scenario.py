@@ -70,7 +70,7 @@ class Scenario:
     #: every kind of action and how often it is tried in a random walk
     WEIGHTS: ClassVar[dict[str, int]] = {
         "fill": 20,
-        "close": 10,
+        "close": 12,
         "move_price": 8,
         "aim_price": 14,
         "feed": 3,
@@ -87,24 +87,25 @@ class Scenario:
         "call_margin": 4,
         "resolve": 18,
         "reclaim": 4,
-        "freeze_book": 3,
-        "pledge": 5,
-        "unpledge": 4,
-        "sale": 10,
-        "seize": 6,
-        "arrears": 8,
+        "freeze_book": 4,
+        "pledge": 4,
+        "unpledge": 3,
+        "sale": 8,
+        "seize": 4,
+        "arrears": 5,
+        "unpaid_claim": 3,
         "fund_collateral": 3,
         "vault_rules": 2,
         "cover": 4,
         "accrue": 2,
         "sync": 2,
         "thaw": 5,
-        "fund": 5,
+        "fund": 6,
         "cancel": 2,
         "operator": 1,
         "administer": 2,
         "guard": 1,
-        "risk": 3,
+        "risk": 4,
     }
 
     def __init__(self, twin: Twin) -> None:
@@ -531,7 +532,8 @@ class Scenario:
         if not weak:
             return None
         account = choice.pick(weak)
-        sizes = self.model.positions(account)
+        # a resolve may leave a live leg with a size of zero
+        sizes = {m: size for m, size in self.model.positions(account).items() if size}
         if not sizes:
             return None
         market = choice.pick(sorted(sizes))
@@ -693,14 +695,7 @@ class Scenario:
         """A giant and two poor accounts on one side of an empty market, a price at which all three
         are bankrupt, and the giant resolved: the book ends while others' losses wait in it."""
         model, twin = self.model, self.twin
-        markets = [
-            m
-            for m in range(twin.count)
-            if model.markets[m].oi == 0
-            and model.is_fresh(m)
-            and not model.is_frozen(m)
-            and not model.markets[m].rules.reduce_only
-        ]
+        markets = [m for m in self._open_markets() if model.markets[m].oi == 0]
         if not markets:
             self.fill(choice)
             return
@@ -729,6 +724,17 @@ class Scenario:
         for account in losers:
             if model.band(account) == "bankrupt" and choice.number(0, 3):
                 self._resolve(account, market, choice.pick(self.liquidators))
+
+    def _open_markets(self) -> list[int]:
+        """Markets in which anybody may open a position."""
+        model = self.model
+        return [
+            m
+            for m in range(self.twin.count)
+            if model.is_fresh(m)
+            and not model.is_frozen(m)
+            and not model.markets[m].rules.reduce_only
+        ]
 
     def thaw(self, choice: Choice) -> None:
         """A frozen book, mostly when its time is over and its losses are charged."""
@@ -826,7 +832,7 @@ class Scenario:
             return None
         for_sale = [a for a in pledged if self.model.terms(a)[0]]
         if not for_sale or choice.number(0, 9) == 0:
-            account = choice.pick(pledged)
+            account = choice.pick([a for a in pledged if self.model.positions(a)] or pledged)
             self._aim(choice, account, (95, 75, 60, 40, 20, 5, -10))
             if self.model.band(account) == "called" and choice.number(0, 3):
                 self._call(choice, account)
@@ -837,6 +843,9 @@ class Scenario:
         """A part of what is for sale, up to what is needed and a unit more; or nonsense."""
         model, token = self.model, self._token(choice, account)
         record, units = self._listed(token), self._units(account, token)
+        if record.market in self.twin.references and choice.number(0, 9) == 0:
+            off = model.references[record.market].divergence * choice.pick((101, 150)) // 100
+            self.twin.diverge(record.market, choice.pick((10**9 + off, 10**18 // (10**9 + off))))
         need, share = model.terms(account)
         rate = record.scale * model.collateral_price(record)
         rate *= 10**23 - model.haircut(record) * share
@@ -865,8 +874,10 @@ class Scenario:
             self.pledge(choice)
             return
         broke = [a for a in pledged if self.model.band(a) == "bankrupt"]
-        if not broke:
-            account = choice.pick(pledged)
+        for _ in range(2):  # what it has may be worth more at the price it needs
+            if broke:
+                break
+            account = choice.pick([a for a in pledged if self.model.positions(a)] or pledged)
             self._aim(choice, account, (-1, -10, -60))
             broke = [a for a in pledged if self.model.band(a) == "bankrupt"]
         account = choice.pick(broke or pledged)
@@ -907,7 +918,8 @@ class Scenario:
             if not self._count("note arrears", self.twin.note_arrears("stranger", account)):
                 return
         else:
-            account = choice.pick(overdue)
+            several = [a for a in overdue if len(model.positions(a)) > 1]
+            account = choice.pick(several if several and choice.number(0, 2) else overdue)
         age = model.time - model.account(account).since
         if choice.number(0, 1):
             if choice.number(0, 4):
@@ -917,19 +929,67 @@ class Scenario:
         else:
             if choice.number(0, 4):
                 self._pass(max(0, DAY - age - (choice.number(0, 9) == 0)))
+            self._favour(choice, account)
             self._count("clear arrears", self.twin.clear_arrears("stranger", account))
+
+    def unpaid_claim(self, choice: Choice) -> None:
+        """An account that loses more than its cash in one market and gains in another: a day later
+        its claim goes for its arrears."""
+        model, twin, markets = self.model, self.twin, self._open_markets()
+        if len(markets) < 2:
+            self.arrears(choice)
+            return
+        losing = choice.pick(markets)
+        winning = choice.pick([m for m in markets if m != losing])
+        self.giants += 1
+        account, other = twin.account("debtor", self.giants), twin.account("whale", self.giants)
+        sizes = {}
+        for market in (losing, winning):
+            self._ready(choice, market)
+            price, least = model.price(market), model.markets[market].rules.min_notional
+            size = ceil_div(8 * least * WAD, price) * choice.pick((-1, 1))
+            needed = model.margin_of({market: 8 * least}).im * 115 // 100
+            self._count("deposit", twin.deposit("owner", account, needed // model.scale + 1))
+            self._count("deposit", twin.deposit("owner", other, 9 * needed // model.scale + 1))
+            self.salt += 1
+            order = Order(account, market, size, price, model.time + 10**6, self.salt)
+            if self._count("fill", twin.fill("whale", order, "debtor", other, abs(size))):
+                sizes[market] = size
+        self.everybody = [*self.everybody, account]
+        if len(sizes) < 2:
+            return
+        cash = model.account(account).cash
+        for market, percent in ((losing, -choice.pick((103, 130))), (winning, 120)):
+            change = cash * percent // 100 * WAD // sizes[market]
+            self._set_price(market, model.price(market) + change)
+        if self._count("note arrears", twin.note_arrears("stranger", account)):
+            self._pass(DAY - (choice.number(0, 9) == 0))
+            self._favour(choice, account)
+            self._count("clear arrears", twin.clear_arrears("stranger", account))
+
+    def _favour(self, choice: Choice, account: int) -> None:
+        """A price turns for an account with arrears elsewhere: a claim that nobody pays yet."""
+        record, sizes = self.model.account(account), self.model.positions(account)
+        markets = [m for m, s in sorted(sizes.items()) if s and record.legs[m].pnl >= 0]
+        if markets and choice.number(0, 4):
+            market = choice.pick(markets)
+            gain = self.model.recorded_arrears(account) * choice.pick((30, 90, 150)) // 100
+            change = gain * WAD // sizes[market]
+            self._set_price(market, self.model.price(market) + change)
 
     def _debtor(self, choice: Choice) -> int:
         """An account with arrears, mostly; if there is none a price turns against an account, and
         another one for it if it has a second position."""
         model = self.model
         owing = [a for a in self.everybody if model.recorded_arrears(a)]
+        owing = [a for a in owing if not model.account(a).overdue] or owing
         if owing and choice.number(0, 2):
-            return choice.pick(owing)
+            several = [a for a in owing if len(model.positions(a)) > 1]
+            return choice.pick(several or owing)
         sizes = {a: {m: s for m, s in model.positions(a).items() if s} for a in self.everybody}
         several = [a for a in self.everybody if len(sizes[a]) > 1]
         pledged = [a for a in self._pledged() if sizes[a]]
-        account = choice.pick((several if choice.number(0, 1) else pledged) or self.everybody)
+        account = choice.pick((several if choice.number(0, 2) else pledged) or self.everybody)
         markets = sorted(sizes[account])
         if markets:
             losing, now = choice.pick(markets), model.standing(account)
@@ -944,6 +1004,9 @@ class Scenario:
     def fund_collateral(self, choice: Choice) -> None:
         """What the fund has seized is bought, or taken out."""
         if not self.twin.pledges:
+            return
+        if not self.model.is_pledged(FUND) and choice.number(0, 5):
+            self.seize(choice)
             return
         if choice.number(0, 2):
             self._buy(choice, FUND)
@@ -989,7 +1052,7 @@ class Scenario:
             if (shares == 0 or self.model.time >= closes) and choice.number(0, 9):
                 self._request(choice, who, address)
                 shares, opens, closes = self.model.redeem_request(address)
-            elif choice.number(0, 9) == 0:
+            elif choice.number(0, 4) == 0:
                 self._count("fund cancel", self.twin.fund_cancel(who))
             if shares and self.model.time < opens and choice.number(0, 4):
                 times = (opens, opens, opens, opens + 7, opens - 1, closes - 1, closes)

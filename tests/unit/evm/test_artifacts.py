@@ -15,6 +15,7 @@ from plimsoll.evm.artifacts import (
     UnknownContractError,
     load,
     load_all,
+    load_patched,
     roots,
 )
 
@@ -136,6 +137,51 @@ def test_cache_keeps_a_few_of_each_root(sources, monkeypatch):
         path.write_text(f"{text}# {number}\n")
         load("Caller", contracts_dir=sources)
     assert len(kept()) == artifacts._KEPT_PER_NAME
+
+
+def test_cache_keeps_patched_roots_apart(sources, monkeypatch):
+    """Dozens of patches of one root leave the project's own artifact where it is."""
+    compiled = artifacts._compile("Caller", sources / "Caller.vy", sources, "cancun")
+    monkeypatch.setattr(artifacts, "_compile", lambda *_: compiled)
+    load("Caller", contracts_dir=sources)
+    own = kept()
+    path = sources / "Caller.vy"
+    text = path.read_text()
+    for number in range(artifacts._KEPT_PATCHED + 2):
+        path.write_text(f"{text}# {number}\n")
+        load_patched("Caller", sources)
+    assert kept() == own
+    patched = artifacts.cache_folder() / "patched"
+    for suffix in ("json", "lock"):
+        assert len(list(patched.glob(f"*.{suffix}"))) == artifacts._KEPT_PATCHED
+    with pytest.raises(UnknownContractError, match="Caller, Probe"):
+        load_patched("Nobody", sources)
+
+
+def test_contracts_variable_replaces_roots_of_its_name(sources, tmp_path, monkeypatch):
+    """Only those of the project's folder; the rest of it stays, and so does a folder asked for."""
+    monkeypatch.setattr(artifacts, "_PROJECT", tmp_path)
+    own = {name: load(name).bytecode for name in ("Caller", "Probe")}
+    patched = tmp_path / "patched" / "contracts"
+    shutil.copytree(sources, patched)
+    (patched / "Caller.vy").unlink()
+    probe = patched / "Probe.vy"
+    probe.write_text(probe.read_text() + "\n\n@external\ndef added():\n    pass\n")
+    monkeypatch.setenv("PLIMSOLL_CONTRACTS", str(patched))
+    assert load("Caller").bytecode == own["Caller"]
+    assert load("Probe").bytecode == load_patched("Probe", patched).bytecode != own["Probe"]
+    assert load("Probe", contracts_dir=sources).bytecode == own["Probe"]
+    assert {name: each.bytecode for name, each in load_all().items()} == {
+        "Caller": own["Caller"],
+        "Probe": load("Probe").bytecode,
+    }
+    assert len(kept()) == 2
+
+
+def test_contracts_variable_reverts_missing_folder(sources, tmp_path, monkeypatch):
+    monkeypatch.setenv("PLIMSOLL_CONTRACTS", str(tmp_path / "nowhere"))
+    with pytest.raises(SourcesMissingError, match="nowhere"):
+        load("Probe")
 
 
 def test_snekmate_is_found(sources):

@@ -96,7 +96,7 @@ def reverts(reason: str) -> Iterator[None]:
     """What happens inside reverts with exactly this reason; "" is a check of the compiler."""
     with pytest.raises(Revert) as failure:
         yield
-    assert failure.value.reason == reason
+    assert failure.value.reason == reason, f"{failure.value.reason!r}, not {reason!r}"
 
 
 def wad(amount: int | str | Fraction) -> int:

@@ -1,6 +1,7 @@
 """LED: the ledger's rules, each worked by hand to the wei."""
 
 import random
+from fractions import Fraction
 
 import pytest
 from engine_world import (
@@ -150,6 +151,24 @@ def test_led_3_never_costs_more_than_arrears(world: World) -> None:
         assert (world.equity(trader), world.equity(other)) == equity
 
 
+def test_led_3_short_cash_is_shared_pro_rata(world: World) -> None:
+    """Cash 199.25 on arrears of 250 and 150: 124.53125 and 74.71875, to the last wei.
+
+    So 125.46875 and 75.28125 stay owed, and the markets have what was paid.
+    """
+    trader, maker = world.party("trader", 200), world.party("maker", 10_000)
+    world.trade(trader, maker, wad(10))
+    world.trade(trader, maker, wad(5), market=1)
+    world.price(0, 75)
+    world.price(1, 70)
+    world.engine.settle(trader.id)
+    assert world.cash(trader) == 0
+    assert world.recorded(trader, 0) == -wad("125.46875")
+    assert world.recorded(trader, 1) == -wad("75.28125")
+    assert world.state(0).cash == wad("124.53125") + BUFFER
+    assert world.state(1).cash == wad("74.71875") + BUFFER
+
+
 def test_led_5_tokens_sent_unasked_are_nobodys(tampered: World) -> None:
     """The balance is above the books then, by exactly the gift; all else stays."""
     world = tampered
@@ -231,6 +250,30 @@ def test_led_6_cash_of_a_flat_account_is_its_owners(world: World) -> None:
     assert world.cash(saver) == wad("123.456789")
     world.engine.withdraw(saver.id, 123_456_789, saver.key, sender=saver.key)
     assert world.tokens(saver.key) == 123_456_789
+
+
+def test_led_6_a_flat_account_leaves_what_it_owes(world: World) -> None:
+    """A claim of 150, arrears of 200, which 99.025 of cash could not pay; then 110 are deposited.
+
+    With every feed dead the owner gets 209.025 - 200 out, and not a unit more.
+    """
+    trader, maker = world.party("trader", 100), world.party("maker", 10_000)
+    for market in range(2):
+        world.trade(trader, maker, wad(5), market=market)
+    world.price(0, 130)
+    world.price(1, 60)
+    for market in range(2):
+        world.trade(trader, maker, wad(-5), market=market)
+    assert (world.recorded(trader, 0), world.recorded(trader, 1)) == (wad(150), wad(-200))
+    world.engine.deposit(trader.id, 110 * world.unit, sender=world.key("donor", 110))
+    assert world.cash(trader) == wad("209.025")
+    for market in range(world.markets):
+        world.kill(market)
+    most = int(Fraction("9.025") * world.unit)
+    with reverts("custody: below initial margin"):
+        world.engine.withdraw(trader.id, most + 1, trader.key, sender=trader.key)
+    world.engine.withdraw(trader.id, most, trader.key, sender=trader.key)
+    assert world.cash(trader) == wad(200)
 
 
 def half_resolved_again(world: World) -> None:
@@ -335,13 +378,15 @@ def test_led_8_dust_is_dropped_by_who_reduces(world: World) -> None:
 
 
 def test_led_9_everything_at_its_largest(world: World) -> None:
-    """oi_cap * 2**ceiling = 2**100 * 1e18: open all of it, crash to nothing, resolve: no overflow.
+    """oi_cap * 2**ceiling = 2**100 * 1e18, not a wei more: open all, crash, resolve: no overflow.
 
     2**22 units at 302,231 quote, 1.27e12 quote, in two positions below the maximum of 1e12.
     """
     top = 302_231
     world.set_risk((*RISK[:4], 10**12, *RISK[5:]))
     world.price(0, top)
+    with reverts("listing: oi cap out of range"):
+        world.configure(oi_cap=wad(2**22) + 1, max_notional=10**30)
     world.configure(oi_cap=wad(2**22), max_notional=10**30)
     longs = [world.party(f"whale {i}", 2 * 10**11) for i in range(2)]
     shorts = [world.party(f"bear {i}", 5 * 10**12) for i in range(2)]

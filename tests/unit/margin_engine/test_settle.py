@@ -122,7 +122,7 @@ def test_settle_default_flat_needs_no_oracle(world: World) -> None:
     for market in range(world.markets):
         world.kill(market)
     world.engine.settle(trader.id)
-    assert world.engine.wallet(trader.id) == (wad("74.0375"), 0, 0, 0, False, 0)
+    assert world.engine.wallet(trader.id) == (wad("74.0375"), 0, 0, 0, False, 0, False, 0)
 
 
 def test_settle_default_twice_in_a_block(world: World, trader: Party) -> None:

@@ -319,7 +319,8 @@ def test_thaw_default(world: World, story: Story) -> None:
         story.cash[story.large],
         wad(24_000),
     )
-    world.chain.mine(seconds=3_600)
+    # half of it after two half-lives
+    world.chain.mine(seconds=2 * 3_600)
     world.engine.settle(story.large.id)
     assert abs(world.cash(story.large) - story.cash[story.large] - wad(12_000)) < 10**9
 

@@ -6,7 +6,7 @@ from plimsoll.keeper.types import Row
 from plimsoll.protocol import Order, Refused, owner_of
 from plimsoll.reference.numbers import Q
 from plimsoll.settlement import Statement, settle_cycle
-from plimsoll.settlement.cycle import in_order, unmatured
+from plimsoll.settlement.cycle import held_back, in_order
 from tests.utils.deployed import DAY, PRICES, WAD, Deployed, build
 
 ANYONE = "0x" + "77" * 20
@@ -185,15 +185,16 @@ def test_dry_run_sends_nothing(world: Deployed) -> None:
     assert found.markets[0].arrears == 20_000 * WAD
 
 
-def test_led_4_unmatured() -> None:
-    """Half after an hour, nothing below a millionth, nothing of a loss."""
-    assert unmatured(8 * WAD, Q, 0) == 8 * WAD
+def test_led_4_held_back() -> None:
+    """Nothing after an hour, half after two, nothing below a millionth, nothing of a loss."""
+    assert held_back(8 * WAD, Q, 0) == 8 * WAD
     # rounded up at every step of the decay
-    assert 0 <= unmatured(8 * WAD, Q, 3_600) - 4 * WAD < 1_000
-    assert abs(unmatured(8 * WAD, Q // 2, 3_600) - 2 * WAD) < 10**8
-    assert unmatured(10**12, Q, 0) == 0
-    assert unmatured(-WAD, Q, 0) == 0
-    assert unmatured(WAD, 0, 0) == 0
+    assert 0 <= held_back(8 * WAD, Q, 7_200) - 4 * WAD < 2_000
+    assert held_back(8 * WAD, Q, 3_600) == 8 * WAD
+    assert abs(held_back(8 * WAD, Q // 2, 3_600) - 4 * WAD) < 10**8
+    assert held_back(10**12, Q, 0) == 0
+    assert held_back(-WAD, Q, 0) == 0
+    assert held_back(WAD, 0, 0) == 0
 
 
 def test_owner_is_of_no_account(world: Deployed) -> None:
