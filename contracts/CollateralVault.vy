@@ -259,7 +259,7 @@ def withdraw(account: uint256, token: address, amount: uint256, receiver: addres
     log ICollateralVault.CollateralWithdrawn(
         account=account, token=token, receiver=receiver, amount=amount, balance=balance
     )
-    self._send(index, token, amount, receiver)
+    self._send(token, amount, receiver)
 
 
 @external
@@ -276,7 +276,7 @@ def withdraw_fund(token: address, amount: uint256, receiver: address):
     log ICollateralVault.CollateralWithdrawn(
         account=FUND, token=token, receiver=receiver, amount=amount, balance=balance
     )
-    self._send(index, token, amount, receiver)
+    self._send(token, amount, receiver)
 
 
 # -------------------------------------------------------------- liquidation
@@ -346,7 +346,7 @@ def buy(
         paid=cost,
         balance=balance,
     )
-    self._send(index, token, amount, receiver)
+    self._send(token, amount, receiver)
     return cost
 
 
@@ -680,7 +680,7 @@ def _lower(account: uint256, index: uint256, amount: uint256) -> uint256:
 
 
 @internal
-def _send(index: uint256, token: address, amount: uint256, receiver: address):
+def _send(token: address, amount: uint256, receiver: address):
     assert receiver != empty(address) and receiver != self, "vault: bad receiver"
     assert extcall IERC20(token).transfer(
         receiver, amount, default_return_value=True

@@ -36,45 +36,56 @@ _OWNED = re.compile(r"(0x[0-9a-fA-F]{40})(?:[/:](\d+))?")
 _WIDTH = 120
 
 
-def options(*, sends: bool) -> Callable[[_Command], _Command]:
-    """Add the options of a connection and of the output; `sends` adds those of a sender."""
-    shared: list[Callable[[_Command], _Command]] = [
-        click.option(
-            "--network",
-            "choice",
-            default="ethereum:local:foundry",
-            show_default=True,
-            help="Network as ape names it: ecosystem:network:provider.",
-        ),
-        click.option("--node", metavar="URL", help="Local node that runs already."),
-        click.option(
-            "--deployment",
-            type=click.Path(dir_okay=False, path_type=Path),
-            help="Record of the deployment.  [default: deployments/NETWORK.json]",
-        ),
-        click.option(
-            "--json",
-            "json_file",
-            metavar="FILE",
-            help="Write JSON to a file; - prints it in place of the tables.",
-        ),
-    ]
-    if sends:
-        shared += [
-            click.option(
-                "--account",
-                metavar="ALIAS",
-                help="Account in ape's keystore that sends; TEST::3 on a local network.",
-            ),
-            click.option("--dry-run", is_flag=True, help="Check and print, send nothing."),
-        ]
+network_option = click.option(
+    "--network",
+    "choice",
+    default="ethereum:local:foundry",
+    show_default=True,
+    help="Network as ape names it: ecosystem:network:provider.",
+)
+node_option = click.option(
+    "--node", metavar="URL", help="Local node that runs already; without it ape starts one."
+)
+deployment_option = click.option(
+    "--deployment",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Record of the deployment.  [default: deployments/NETWORK.json]",
+)
+dry_run_option = click.option("--dry-run", is_flag=True, help="Check and print, send nothing.")
+json_option = click.option(
+    "--json",
+    "json_file",
+    metavar="FILE",
+    help="Write JSON to a file; - prints it in place of the tables.",
+)
+
+
+def account_option(example: int) -> Callable[[_Command], _Command]:
+    """The option that names the sender; `example` is a test account that may be one."""
+    return click.option(
+        "--account",
+        metavar="ALIAS",
+        help=f"Account in ape's keystore that sends; TEST::{example} on a local network.",
+    )
+
+
+def together(
+    *options: Callable[[_Command], _Command],
+) -> Callable[[_Command], _Command]:
+    """Several options as one decorator, in the order in which the help shows them."""
 
     def add(command: _Command) -> _Command:
-        for option in reversed(shared):
+        for option in reversed(options):
             command = option(command)
         return command
 
     return add
+
+
+def options(*, sends: bool) -> Callable[[_Command], _Command]:
+    """Add the options of a connection and of the output; `sends` adds those of a sender."""
+    shared = (network_option, node_option, deployment_option, json_option)
+    return together(*shared, *((account_option(3), dry_run_option) if sends else ()))
 
 
 def accounts_option(command: _Command) -> _Command:
@@ -87,11 +98,17 @@ def accounts_option(command: _Command) -> _Command:
     )(command)
 
 
+def require_account(account: str | None, dry_run: bool) -> None:
+    """Raise click's UsageError where something is to be sent and nobody is named who sends."""
+    if account is None and not dry_run:
+        raise click.UsageError("name the account that sends (--account), or add --dry-run")
+
+
 @contextlib.contextmanager
 def connected(where: Mapping[str, Any]) -> Iterator[tuple[Plimsoll, Any]]:
     """Connect as the options say; what is refused, or wrong, becomes one message."""
-    if "account" in where and where["account"] is None and not where["dry_run"]:
-        raise click.UsageError("name the account that sends (--account), or add --dry-run")
+    if "account" in where:
+        require_account(where["account"], where["dry_run"])
     with network(where["choice"], where["node"]):
         plimsoll, sender = open_deployment(
             where["deployment"] or record_path(where["choice"]), where.get("account")

@@ -21,7 +21,6 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Sequence
-from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
@@ -29,12 +28,14 @@ from plimsoll.demo.books import account_state, held_markets, market_state, may_h
 from plimsoll.demo.makers import Quotes
 from plimsoll.demo.recording import ROLES, Listener, Notes, Opened
 from plimsoll.demo.setting import Setting
-from plimsoll.demo.stage import COLLATERAL_BUDGET, Stage, StageError, World
+from plimsoll.demo.stage import COLLATERAL_BUDGET, PARTS, Stage, StageError, World
+from plimsoll.evm import load_all
 from plimsoll.evm.handle import EventDecoder, address_of
 from plimsoll.keeper import TickReport
 from plimsoll.orders import OrderStore
 from plimsoll.prices import TICK, Step
 from plimsoll.protocol import Contract, Log, Plimsoll, Receipt, deploy
+from plimsoll.protocol.rpc import Rpc, RpcError
 from plimsoll.reference.numbers import SYNC_WAIT
 from plimsoll.replay import AccountState, Call, MarketState, is_known
 
@@ -48,41 +49,10 @@ PUBLISHER = 6
 #: How long the node may take to listen and the keeper to have looked at the latest block, seconds.
 START, PATIENCE = 30.0, 60.0
 
+#: Gas of a feed's new answer, and what is paid for a unit of it at most, wei.
+_FEED_GAS, _MOST_FEE = 200_000, 200 * 10**9
+
 _PROJECT = Path(__file__).resolve().parents[2]
-_BATCH = 200
-
-
-class Rpc:
-    """JSON-RPC over one connection, many calls in a request."""
-
-    def __init__(self, port: int) -> None:
-        """Talk to the node on a port of this machine."""
-        self._connection = HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
-
-    def __call__(self, method: str, *params: Any) -> Any:
-        """Return the result of one call."""
-        return self.many([(method, params)])[0]
-
-    def many(self, calls: Sequence[tuple[str, Sequence[Any]]]) -> list[Any]:
-        """Return the results of calls, in order. Raises StageError where the node refuses one."""
-        found: list[Any] = []
-        for at in range(0, len(calls), _BATCH):
-            part = calls[at : at + _BATCH]
-            body = [
-                {"jsonrpc": "2.0", "id": number, "method": method, "params": list(params)}
-                for number, (method, params) in enumerate(part)
-            ]
-            self._connection.request(
-                "POST", "/", json.dumps(body), {"Content-Type": "application/json"}
-            )
-            answers = json.loads(self._connection.getresponse().read())
-            for answer, (method, _) in zip(
-                sorted(answers, key=lambda one: int(one["id"])), part, strict=True
-            ):
-                if "error" in answer:
-                    raise StageError(f"anvil refused {method}: {answer['error'].get('message')}")
-                found.append(answer["result"])
-        return found
 
 
 class RpcReader:
@@ -367,19 +337,20 @@ class Anvil(Stage):
         from plimsoll.protocol.ape_backend import ApeBackend
 
         self._folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory()))
-        port = self._start_node(time)
-        self._rpc = Rpc(port)
+        self._start_node(time)
+        self._rpc = Rpc(self._url, timeout=PATIENCE)
         self._rpc("anvil_setBlockTimestampInterval", 1)
         self._publisher = self._rpc("eth_accounts")[PUBLISHER]
         self._stack.enter_context(network("ethereum:local:foundry", self._url))
         self.backend = ApeBackend()
         if self.backend.deployer.address != self.owner:
             raise StageError("ape's test mnemonic is not Anvil's; remove it from ape's settings")
+        load_all(names=PARTS)
         self.p = deploy(self.backend, setting.plan, self._folder / "record.json")
         self._follow(setting, listener, opened)
         return self.p
 
-    def _start_node(self, time: int) -> int:
+    def _start_node(self, time: int) -> None:
         binary = _PROJECT / "node_modules" / ".bin" / "anvil"
         found = str(binary) if binary.exists() else shutil.which("anvil")
         if found is None:
@@ -393,7 +364,6 @@ class Anvil(Stage):
         self._stack.callback(_stop, process)
         _wait_for(process, port)
         self._url = f"http://127.0.0.1:{port}"
-        return port
 
     def _follow(self, setting: Setting, listener: Listener, opened: Opened) -> None:
         p = self.p
@@ -436,7 +406,7 @@ class Anvil(Stage):
 
     def move(self, step: Step, basefee: int) -> None:
         """Set clock, base fee and the feeds that have a new price."""
-        self._rpc("evm_setNextBlockTimestamp", max(step.time, self._now() + 1))
+        self._go_to(step.time)
         self._rpc("anvil_setNextBlockBaseFeePerGas", hex(basefee))
         if not any(step.updated):
             self._rpc("evm_mine")
@@ -447,7 +417,9 @@ class Anvil(Stage):
                 answer = price * 10 ** self.p.markets[name].feed_decimals // TICK
                 data = "0x" + feed.methods["set_answer"].encode(answer).hex()
                 request = {"from": self._publisher, "to": feed.address, "data": data}
-                self._rpc("eth_sendTransaction", request)
+                # the node would estimate both, by the last block's base fee and not by this one's
+                limits = {"gas": hex(_FEED_GAS), "maxFeePerGas": hex(_MOST_FEE)}
+                self._rpc("eth_sendTransaction", {**request, **limits})
 
     def tend(self) -> None:
         """Wait until the keeper has seen the prices, then let two blocks pass."""
@@ -457,7 +429,7 @@ class Anvil(Stage):
 
     def wait(self, seconds: int) -> None:
         """Mine a block so much later."""
-        self._rpc("evm_setNextBlockTimestamp", self._now() + seconds)
+        self._go_to(self._now() + seconds)
         self._rpc("evm_mine")
 
     def world(self) -> World:
@@ -486,6 +458,18 @@ class Anvil(Stage):
         time.sleep(0.2)
         self.sync()
         return True
+
+    def _go_to(self, time: int) -> None:
+        """Let the next block be at a time, or as soon after the last one as can be."""
+        while True:
+            now = self._now()
+            try:
+                self._rpc("evm_setNextBlockTimestamp", max(time, now + 1))
+            except RpcError:
+                if self._now() == now:  # else the keeper has made a block meanwhile
+                    raise
+            else:
+                return
 
     def _now(self) -> int:
         return int(self._rpc("eth_getBlockByNumber", "latest", False)["timestamp"], 16)

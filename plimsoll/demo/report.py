@@ -1,7 +1,8 @@
 """The report: one HTML file that needs nothing else, not even a network.
 
-Charts from top to bottom: prices with every liquidation on them, liquidations over time, equity and
-margin of the accounts that fared worst, the fund, and each market's cash against its claims.
+From top to bottom: prices with every liquidation on them, liquidations over time, equity and margin
+of the accounts that fared worst, the fund, each market's cash against its claims, and the
+statements of daily settlements.
 """
 
 from __future__ import annotations
@@ -59,12 +60,15 @@ p {{ margin: 2px 0 10px; color: #55606f; }}
 .good b {{ color: #0a7a3f; }} .bad b {{ color: #c62828; }}
 section {{ background: #fff; border: 1px solid #e1e5ea; border-radius: 8px; margin: 14px 0;
   padding: 14px 16px 6px; }}
-table {{ border-collapse: collapse; width: 100%; margin: 4px 0 12px; font-size: 14px;
+table {{ border-collapse: collapse; width: 100%; margin: 0 0 14px; font-size: 14px;
   font-variant-numeric: tabular-nums; }}
-th {{ text-align: right; font-weight: 600; color: #55606f; }}
-td {{ text-align: right; border-top: 1px solid #eceff3; }}
-th, td {{ padding: 5px 10px; white-space: nowrap; }}
-th:nth-child(-n+2), td:nth-child(-n+2) {{ text-align: left; }}
+caption {{ text-align: left; padding: 6px 0; color: #55606f; }}
+caption b {{ color: #1c2430; }}
+th, td {{ text-align: right; padding: 5px 8px; border-bottom: 1px solid #eceff3;
+  white-space: nowrap; }}
+th {{ font-weight: 600; color: #55606f; }}
+th:first-child, td:first-child {{ text-align: left; padding-left: 0; }}
+.wide {{ overflow-x: auto; }}
 footer {{ color: #55606f; font-size: 13px; }}
 </style></head><body><main>
 <h1>Plimsoll demo</h1>
@@ -120,6 +124,7 @@ def write_report(outcome: Outcome, found: dict[str, Any], path: Path) -> Path:
         )
         sections.append(f"<section><h2>{title}</h2><p>{text}</p>{body}</section>")
     sections.insert(3, _sold(found))
+    sections.append(_settlements(found))
     prices = found["prices"]
     subtitle = (
         f"{', '.join(found['markets'])}, {prices['from']} to {prices['to']} UTC, "
@@ -189,6 +194,52 @@ def _sold(found: dict[str, Any]) -> str:
         rows.append("<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in cells) + "</tr>")
     body = f"<table><tr>{head}</tr>{''.join(rows)}</table>" if rows else "<p>None was sold.</p>"
     return f"<section><h2>Collateral sold</h2><p>{text}</p>{body}</section>"
+
+
+#: Column of a statement -> its name in the JSON.
+COLUMNS = {
+    "price": "price",
+    "received": "received",
+    "covered": "covered",
+    "paid": "paid",
+    "cash": "cash_after",
+    "claims open": "claims_open",
+    "matured": "claims_matured",
+    "arrears open": "arrears_open",
+    "shortfall": "shortfall",
+}
+
+
+def _settlements(found: dict[str, Any]) -> str:
+    """The statements of the daily settlements as tables."""
+    body = "".join(_statement(one) for one in found["settlements"])
+    return (
+        "<section><h2>Daily settlements</h2><p>Everybody is settled at the end of a day, losers "
+        "first: what each market received from them and from the fund (covered) and paid to its "
+        "winners, and what is open afterwards. A profit is paid when it has matured and its market "
+        f'has cash. In quote units.</p><div class="wide">{body}</div></section>'
+    )
+
+
+def _statement(one: dict[str, Any]) -> str:
+    fund = one["fund"]
+    head = (
+        f"<b>{_times([one['time']])[0]:%d %b %Y, %H:%M} UTC</b>, block {one['block']:,}: "
+        f"{one['settled']:,} accounts settled, {one['flat']:,} hold nothing; fund "
+        f"{_wad(fund['cash_before'])} before, {_wad(fund['cash_after'])} after"
+    )
+    titles = "".join(f"<th>{title}</th>" for title in ("market", *COLUMNS))
+    rows = "".join(
+        f"<tr><td>{html.escape(line['market'])}</td>"
+        + "".join(f"<td>{_wad(line[key])}</td>" for key in COLUMNS.values())
+        + "</tr>"
+        for line in one["markets"]
+    )
+    return f"<table><caption>{head}</caption><tr>{titles}</tr>{rows}</table>"
+
+
+def _wad(text: str) -> str:
+    return _short(str(Decimal(text).scaleb(-18)), 2)
 
 
 def _footer(found: dict[str, Any]) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -35,6 +36,7 @@ from plimsoll.protocol import Contract, Plimsoll, Refused
 from plimsoll.reference.numbers import CONFIG, CURE, DAY, FORGOTTEN, FUND, TREASURY, WAD
 from plimsoll.reference.risk import SIGMA
 from plimsoll.replay import Header, TraceWriter
+from plimsoll.settlement import Statement, settle_cycle
 
 #: Quote units: what a maker and the keeper begin with.
 MAKER_CASH = 4_000_000
@@ -49,6 +51,8 @@ MOST_ACCOUNTS = 2_000
 FULL_READS = 12_000
 #: The keeper looks at all accounts this often over a run; at those near their margin always.
 ROUNDS = 60
+#: Daily settlements of everybody: one at the end, the others at the ends of days before.
+SETTLEMENTS = 3
 #: Points of a curve in the report.
 SAMPLES = 420
 
@@ -109,6 +113,7 @@ class Outcome:
     token_balance: int  # WAD, of the engine at the end
     liquidations: list[Liquidation] = field(default_factory=list)
     sold: list[Sold] = field(default_factory=list)
+    statements: list[Statement] = field(default_factory=list)  # of the daily settlements
 
 
 Progress = Callable[[int, Auditor], None]
@@ -143,6 +148,15 @@ def run(
     return demo.outcome(time.monotonic() - began)
 
 
+def settlements(path: PricePath) -> list[int]:
+    """Return the steps after which everybody is settled: the last ones of some days (UTC), spread
+    over the path; the end itself has a settlement anyway."""
+    days = [step.time // DAY for step in path.steps]
+    ends = [at for at, (day, after) in enumerate(pairwise(days)) if day != after]
+    parts = range(1, SETTLEMENTS) if ends else ()
+    return sorted({ends[len(ends) * part // SETTLEMENTS] for part in parts})
+
+
 class _Demo:
     """One run."""
 
@@ -163,6 +177,8 @@ class _Demo:
         self.names: dict[int, str] = {}
         self.marked: dict[int, Marked] = {}
         self.samples: list[Sample] = []
+        self.statements: list[Statement] = []
+        self.settlements = settlements(path)
         self.fund_start = 0
         self.missed = 0
         self.left = 0
@@ -288,6 +304,8 @@ class _Demo:
             if trader.account not in hit:
                 self._act(trader, prices)
         self._keep(number, prices)
+        if number in self.settlements:
+            self._cycle()
         self._record(number, step, prices)
 
     def _notionals(self, account: int, prices: Sequence[int]) -> dict[int, float]:
@@ -474,6 +492,12 @@ class _Demo:
 
     # ---- afterwards ------------------------------------------------------------------------------
 
+    def _cycle(self) -> None:
+        """Settle everybody as `plimsoll settle --cycle` does, and keep the statement."""
+        clerk = self.stage.person("clerk")
+        self.statements.append(settle_cycle(self.p, clerk, self.ids))
+        self._sync()
+
     def _record(self, number: int, step: Step, prices: Sequence[int]) -> None:
         last = number == len(self.path.steps) - 1
         self._sync()
@@ -497,12 +521,10 @@ class _Demo:
         )
 
     def settle_all(self) -> None:
-        """Settle every account, losers before winners, until all claims have matured and are paid,
-        and let the fund cover what it can."""
+        """The last day's settlement; then settle every account, losers before winners, when all
+        claims have matured, and let the fund cover what it can."""
         prices = [price * 10**10 for price in self.path.steps[-1].prices]
-        for market in sorted(self.books.markets):
-            self._try(lambda market=market: self.p.accrue(market))  # type: ignore[misc]
-        self._settle_once()
+        self._cycle()
         self.stage.wait(_MATURED)
         last = self.path.steps[-1]
         fresh = Step(last.time, last.prices, (True,) * len(last.prices))
@@ -580,4 +602,5 @@ class _Demo:
             token_balance=self.token_balance,
             liquidations=self.auditor.liquidations,
             sold=self.auditor.sold,
+            statements=self.statements,
         )

@@ -13,6 +13,7 @@ from rich.text import Text
 from plimsoll.demo.audit import Sold
 from plimsoll.demo.run import Outcome
 from plimsoll.reference.numbers import FUND, WAD
+from plimsoll.settlement.statement import as_data
 
 
 def amount(wad: int) -> str:
@@ -22,7 +23,8 @@ def amount(wad: int) -> str:
 
 
 def summary(outcome: Outcome) -> dict[str, Any]:
-    """The JSON summary; amounts are decimal strings of quote units."""
+    """The JSON summary; amounts are decimal strings of quote units, in `settlements` of WAD, as
+    `plimsoll settle --cycle` has them."""
     auditor, tally = outcome.auditor, outcome.auditor.tally
     books = auditor.books
     assert books is not None
@@ -96,6 +98,7 @@ def summary(outcome: Outcome) -> dict[str, Any]:
         "token_balance": amount(outcome.token_balance),
         "sum_cash": amount(sum(state.cash for state in books.accounts.values())),
         "sum_backing": amount(sum(book.cash for book in books.markets.values())),
+        "settlements": [as_data(one, path.markets.__getitem__) for one in outcome.statements],
         "seconds": round(outcome.seconds, 2),
     }
 
@@ -172,6 +175,12 @@ def table(found: dict[str, Any]) -> Group:
             f"{found['syncs']:,} syncs, {found['observations']:,} observations",
         ),
         (
+            "settlements",
+            f"{len(found['settlements']):,}",
+            f"of everybody: {_sum(found, 'received')} received from losers, "
+            f"{_sum(found, 'paid')} paid to winners",
+        ),
+        (
             "announcements",
             f"{found['announcements']:,}",
             f"{found['announcements_ended']:,} reached their end",
@@ -207,7 +216,31 @@ def table(found: dict[str, Any]) -> Group:
         else Text("\nSomething does not add up:", style="bold red")
     )
     faults = [Text(f"  {text}", style="red") for text in found["details"][:10]]
-    return Group(shown, verdict, *faults)
+    return Group(shown, *map(statement, found["settlements"]), verdict, *faults)
+
+
+#: Column of a statement -> its name in the JSON.
+COLUMNS = {
+    "received": "received",
+    "covered": "covered",
+    "paid": "paid",
+    "cash": "cash_after",
+    "claims open": "claims_open",
+    "matured": "claims_matured",
+}
+
+
+def statement(one: dict[str, Any]) -> Table:
+    """The statement of a settlement, narrow; the report has all of it."""
+    title = f"\nsettlement of {_moment(one['time'])}, {one['settled']:,} accounts"
+    shown = Table(box=None, padding=(0, 2, 0, 0), title=title, title_justify="left")
+    shown.add_column("market", style="bold", no_wrap=True)
+    for name in COLUMNS:
+        shown.add_column(name, justify="right", no_wrap=True)
+    for line in one["markets"]:
+        amounts = (_money(amount(int(line[key]))) for key in COLUMNS.values())
+        shown.add_row(line["market"], *amounts)
+    return shown
 
 
 def _gaps(found: dict[str, Any]) -> str:
@@ -216,6 +249,12 @@ def _gaps(found: dict[str, Any]) -> str:
         return ""
     missing = sum(gap["missing_bars"] for gap in gaps)
     return f"; {len(gaps)} gaps, {missing:,} bars missing"
+
+
+def _sum(found: dict[str, Any], name: str) -> str:
+    """A column of all settlements' statements."""
+    lines = (line for one in found["settlements"] for line in one["markets"])
+    return _money(amount(sum(int(line[name]) for line in lines)))
 
 
 def _money(text: str) -> str:

@@ -1,8 +1,8 @@
 """Typed handles: a contract's functions as callables, its results and events as values.
 
 Selectors and codecs are worked out once per ABI entry. Types without a dynamic part (integers,
-addresses, bool, bytesN, structs and fixed arrays of them) are coded here, word by word; the rest
-goes through eth_abi.
+addresses, bool, bytesN, structs and fixed arrays of them), dynamic arrays of these, and bytes are
+coded here, word by word; the rest goes through eth_abi.
 
 Values: integers are int (anything with `__index__` is accepted, bool and float are not), addresses
 are checksummed strings (an Account, a Handle or 20 bytes are accepted too), bytesN and Bytes are
@@ -67,7 +67,11 @@ def _checksum(text: str) -> str:
 
 @dataclasses.dataclass(frozen=True)
 class _Type:
-    """One ABI type. `size` is in bytes for a static type and None for a dynamic one."""
+    """One ABI type. `size` is in bytes for a static type and None for a dynamic one.
+
+    `encode` and `decode` are those of the value where it stands: for a dynamic type that is behind
+    the offset that stands in its place. `is_own` is false where eth_abi has to do it all.
+    """
 
     text: str
     size: int | None
@@ -75,6 +79,7 @@ class _Type:
     decode: _Decode
     clean: Callable[[Any], Any]  # what a person passes -> what eth_abi takes
     wrap: Callable[[Any], Any]  # what eth_abi gives -> what a person gets
+    is_own: bool = True
 
 
 def _same(value: Any) -> Any:
@@ -96,7 +101,7 @@ def _type_of(entry: Mapping[str, Any]) -> _Type:
     if text == "bool":
         return _Type(text, 32, _encode_bool, _decode_bool, _clean_bool, _same)
     if text == "bytes":
-        return _dynamic(text, _clean_bytes, _same)
+        return _Type(text, None, _encode_bytes, _decode_bytes, _clean_bytes, _same)
     if text == "string":
         return _dynamic(text, _clean_string, _same)
     raise AbiError(f"the type {text!r} is not supported by the handle")
@@ -109,7 +114,7 @@ def _dynamic(text: str, clean: Callable[[Any], Any], wrap: Callable[[Any], Any])
     def decode(data: bytes, at: int) -> Any:
         return wrap(abi_decode([text], data[at:])[0])
 
-    return _Type(text, None, encode, decode, clean, wrap)
+    return _Type(text, None, encode, decode, clean, wrap, is_own=False)
 
 
 def _integer_type(text: str, *, signed: bool, bits: int) -> _Type:
@@ -154,6 +159,23 @@ def _clean_bytes(value: Any) -> bytes:
     if not isinstance(value, bytes | bytearray):
         raise AbiError(f"{value!r} is not bytes")
     return bytes(value)
+
+
+def _encode_bytes(value: Any) -> bytes:
+    raw = _clean_bytes(value)
+    return len(raw).to_bytes(32, "big") + raw + bytes(-len(raw) % 32)
+
+
+def _decode_bytes(data: bytes, at: int) -> bytes:
+    return data[at + 32 : _end_of(data, at, 1)]
+
+
+def _end_of(data: bytes, at: int, step: int) -> int:
+    """Return where the items of `step` bytes end whose count stands at a place. Raises AbiError."""
+    end = at + 32 + step * int.from_bytes(data[at : at + 32], "big")
+    if len(data) < max(end, at + 32):
+        raise AbiError(f"malformed data: {len(data)} bytes end before an array does")
+    return end
 
 
 def _clean_string(value: Any) -> str:
@@ -202,9 +224,19 @@ def _array_type(inner_entry: Mapping[str, Any], length: int | None) -> _Type:
         return [inner.wrap(value) for value in values]
 
     text = f"{inner.text}[{'' if length is None else length}]"
-    if length is None or inner.size is None:
+    if inner.size is None:
         return _dynamic(text, clean, wrap)
     step = inner.size
+    if length is None:
+
+        def encode_all(values: Any) -> bytes:
+            items = check(values)
+            return len(items).to_bytes(32, "big") + b"".join(map(inner.encode, items))
+
+        def decode_all(data: bytes, at: int) -> list[Any]:
+            return [inner.decode(data, i) for i in range(at + 32, _end_of(data, at, step), step)]
+
+        return _Type(text, None, encode_all, decode_all, clean, wrap)
 
     def encode(values: Any) -> bytes:
         return b"".join(map(inner.encode, check(values)))
@@ -245,11 +277,12 @@ def _struct_type(entry: Mapping[str, Any]) -> _Type:
 
 
 def _places(parts: list[_Type]) -> tuple[int, list[int]]:
-    """Return the total size of static types one behind the other, and the offset of each."""
+    """Return the total size of types one behind the other, a dynamic one's being that of its
+    offset, and the place of each."""
     at, places = 0, []
     for part in parts:
         places.append(at)
-        at += part.size or 0
+        at += 32 if part.size is None else part.size
     return at, places
 
 
@@ -287,23 +320,35 @@ class _Codec:
         self.types = [_type_of(entry) for entry in entries]
         self.names = [entry.get("name", "") for entry in entries]
         self.texts = [part.text for part in self.types]
-        self.static = all(part.size is not None for part in self.types)
+        self._is_own = all(part.is_own for part in self.types)
         self.size, self._places = _places(self.types)
         self._make = _tuple_maker(title, self.names)
 
     def encode(self, values: tuple[Any, ...]) -> bytes:
         """Encode one value for each parameter; the count has been checked."""
-        if self.static:
-            return b"".join([part.encode(v) for part, v in zip(self.types, values, strict=True)])
+        if self._is_own:
+            heads, tails, at = [], [], self.size
+            for part, value in zip(self.types, values, strict=True):
+                raw = part.encode(value)
+                if part.size is None:
+                    heads.append(at.to_bytes(32, "big"))
+                    tails.append(raw)
+                    at += len(raw)
+                else:
+                    heads.append(raw)
+            return b"".join(heads + tails)
         cleaned = [part.clean(v) for part, v in zip(self.types, values, strict=True)]
         return abi_encode(self.texts, cleaned)
 
     def values(self, data: bytes) -> list[Any]:
         """Decode; raises AbiError when `data` is too short or malformed."""
-        if self.static:
+        if self._is_own:
             if len(data) < self.size:
                 raise AbiError(f"{len(data)} bytes where {self.size} are wanted")
-            return [p.decode(data, at) for p, at in zip(self.types, self._places, strict=True)]
+            return [
+                part.decode(data, at if part.size else int.from_bytes(data[at : at + 32], "big"))
+                for part, at in zip(self.types, self._places, strict=True)
+            ]
         try:
             raw = abi_decode(self.texts, data)
         except DecodingError as error:

@@ -16,10 +16,11 @@ from plimsoll.evm import Account, Artifact, Chain, Handle
 from plimsoll.evm.artifacts import AbiEntry
 from plimsoll.evm.chain import ALLOWANCE, _derive, _reason
 from plimsoll.evm.handle import AbiError, EventDecoder, _Codec
-from plimsoll.gas.node import BLOCK_GAS_LIMIT, CHAIN_ID, HARDFORK, Rpc, RpcError
+from plimsoll.gas.node import BLOCK_GAS_LIMIT, CHAIN_ID, HARDFORK
 from plimsoll.protocol.backend import Backend, EvmBackend, _created, address_of
 from plimsoll.protocol.contract import Contract, Log, Method, Receipt
 from plimsoll.protocol.errors import BackendError, Refused
+from plimsoll.protocol.rpc import Rpc, RpcError
 
 #: seconds from block to block, and what a block asks for a unit of gas, in wei
 BLOCK_TIME = 12

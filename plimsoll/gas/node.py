@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import http.client
-import json
 import re
 import shutil
 import subprocess
@@ -12,10 +10,10 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from plimsoll.evm.chain import GENESIS_TIME
 from plimsoll.gas.errors import NodeError
+from plimsoll.protocol.rpc import Rpc
 
 #: the version that the figures of the peers and ours were measured with
 VERSION = "1.7.1"
@@ -27,46 +25,6 @@ _PROJECT = Path(__file__).resolve().parents[2]
 _MNEMONIC = "test test test test test test test test test test test junk"
 _LISTENING = re.compile(r"Listening on 127\.0\.0\.1:(\d+)")
 _PATIENCE = 30.0
-
-
-class Rpc:
-    """JSON-RPC over one connection that stays open; no middleware, no retries."""
-
-    def __init__(self, port: int) -> None:
-        """Connect to a node of this machine."""
-        self._http = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
-        self._count = 0
-
-    def __call__(self, method: str, *params: Any) -> Any:
-        """Return the result of a request. Raises RpcError with what the node says."""
-        self._count += 1
-        body = {"jsonrpc": "2.0", "id": self._count, "method": method, "params": params}
-        try:
-            self._http.request(
-                "POST", "/", json.dumps(body).encode(), {"Content-Type": "application/json"}
-            )
-            answer = json.loads(self._http.getresponse().read())
-        except (OSError, ValueError, http.client.HTTPException) as error:
-            raise NodeError(
-                f"anvil does not answer {method}: {error}. It may have ended; run it again"
-            ) from error
-        if "error" in answer:
-            raise RpcError(method, answer["error"])
-        return answer["result"]
-
-    def close(self) -> None:
-        """Close the connection."""
-        self._http.close()
-
-
-class RpcError(NodeError):
-    """The node refused a request; `data` is the revert data, where there is some."""
-
-    def __init__(self, method: str, error: dict[str, Any]) -> None:
-        data = error.get("data")
-        self.data = bytes.fromhex(data[2:]) if isinstance(data, str) else b""
-        self.told = str(error.get("message", error))
-        super().__init__(f"anvil refused {method}: {self.told}")
 
 
 def find_anvil(project: Path = _PROJECT) -> Path:
@@ -99,7 +57,7 @@ def anvil(*, tracing: bool = False) -> Iterator[Rpc]:
                 command, stdin=subprocess.DEVNULL, stdout=file, stderr=file, text=True
             )
         try:
-            rpc = Rpc(_port(process, output))
+            rpc = Rpc(f"http://127.0.0.1:{_port(process, output)}")
             try:
                 _check_version(rpc)
                 yield rpc

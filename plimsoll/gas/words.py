@@ -33,7 +33,16 @@ class Words:
             self.contracts[info.feed.address] = f"feed proxy {info.number}"
             if info.aggregator is not None:
                 self.contracts[info.aggregator.address] = f"aggregator {info.number}"
-        parts = (plimsoll.engine, plimsoll.token, plimsoll.oracle, plimsoll.risk, plimsoll.fund)
+        for token in plimsoll.collateral.values():
+            self.contracts[token.token.address] = f"collateral {token.name}"
+        parts = (
+            plimsoll.engine,
+            plimsoll.token,
+            plimsoll.oracle,
+            plimsoll.risk,
+            plimsoll.fund,
+            plimsoll.vault,
+        )
         decoders = [
             EventDecoder(entry) for part in parts for entry in part.abi if entry["type"] == "event"
         ]
@@ -42,7 +51,8 @@ class Words:
         known = _keys(stage, call)
         artifact = stage.backend.artifact
         for address, name in self.contracts.items():
-            kind = {"feed": "FeedProxy", "aggr": "MockAggregator"}.get(name[:4], name)
+            kinds = {"feed": "FeedProxy", "aggr": "MockAggregator", "coll": "TestToken"}
+            kind = kinds.get(name[:4], name)
             layout = artifact(kind).layout.get("storage_layout", {})
             self._names[address] = dict(_words(layout, known))
 

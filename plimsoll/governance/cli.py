@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any, TypeVar
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import click
 
+from plimsoll.console import (
+    account_option,
+    connected,
+    deployment_option,
+    dry_run_option,
+    network_option,
+    node_option,
+    together,
+    when,
+)
 from plimsoll.governance.timelock import (
     GovernanceError,
     Governor,
@@ -20,48 +28,13 @@ from plimsoll.governance.timelock import (
     log_fetch,
     signature_of,
 )
-from plimsoll.keeper.connect import ConnectionFailed, network, open_deployment, record_path
-from plimsoll.protocol import BackendError, Plimsoll, ProtocolError, Refused
+from plimsoll.protocol import BackendError, Plimsoll, Refused
 from plimsoll.protocol.addresses import checked_address
 from plimsoll.protocol.client import KINDS
 
-_Command = TypeVar("_Command", bound=Callable[..., Any])
-
-
-def _common(*, sends: bool) -> Callable[[_Command], _Command]:
-    """Add the options of a command; `sends` adds those of one that sends a transaction."""
-    shared: list[Callable[[_Command], _Command]] = [
-        click.option(
-            "--network",
-            "choice",
-            default="ethereum:local:foundry",
-            show_default=True,
-            help="Network as ape names it: ecosystem:network:provider.",
-        ),
-        click.option("--node", metavar="URL", help="Local node that runs already."),
-        click.option(
-            "--deployment",
-            type=click.Path(dir_okay=False, path_type=Path),
-            help="Record of the deployment.  [default: deployments/NETWORK.json]",
-        ),
-        click.option("--json", "as_json", is_flag=True, help="Print JSON."),
-    ]
-    if sends:
-        shared += [
-            click.option(
-                "--account",
-                metavar="ALIAS",
-                help="Account in ape's keystore that sends; TEST::1 on a local network.",
-            ),
-            click.option("--dry-run", is_flag=True, help="Check and print, send nothing."),
-        ]
-
-    def add(command: _Command) -> _Command:
-        for option in reversed(shared):
-            command = option(command)
-        return command
-
-    return add
+_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+_reads = together(network_option, node_option, deployment_option, _json)
+_sends = together(_reads, account_option(1), dry_run_option)
 
 
 @click.group(name="governance")
@@ -80,7 +53,7 @@ def main() -> None:
 @click.option("--delay", type=click.IntRange(min=0), help="Seconds; default: the timelock's least.")
 @click.option("--salt", type=int, default=0, help="Another number for doing the same call again.")
 @click.option("--after", metavar="ID", help="Operation that has to be executed before.")
-@_common(sends=True)
+@_sends
 def schedule_command(
     contract: str,
     function: str,
@@ -102,7 +75,7 @@ def schedule_command(
 
 @main.command(name="execute")
 @click.argument("operation")
-@_common(sends=True)
+@_sends
 def execute_command(operation: str, **where: Any) -> None:
     """Execute the operation with this id (its first digits do), once it is due."""
     with _connected(where) as (governor, sender):
@@ -111,7 +84,7 @@ def execute_command(operation: str, **where: Any) -> None:
 
 @main.command(name="cancel")
 @click.argument("operation")
-@_common(sends=True)
+@_sends
 def cancel_command(operation: str, **where: Any) -> None:
     """Cancel the operation with this id (its first digits do)."""
     with _connected(where) as (governor, sender):
@@ -120,7 +93,7 @@ def cancel_command(operation: str, **where: Any) -> None:
 
 @main.command(name="list")
 @click.option("--all", "everything", is_flag=True, help="Done and cancelled ones too.")
-@_common(sends=False)
+@_reads
 def list_command(everything: bool, **where: Any) -> None:
     """List what is scheduled: id, when it can be executed, and its calls."""
     with _connected(where) as (governor, _):
@@ -130,16 +103,8 @@ def list_command(everything: bool, **where: Any) -> None:
 @contextlib.contextmanager
 def _connected(where: Mapping[str, Any]) -> Iterator[tuple[Governor, Any]]:
     """Connect; refusals become one message."""
-    if "account" in where and where["account"] is None and not where["dry_run"]:
-        raise click.UsageError("name the account that sends (--account), or add --dry-run")
-    with network(where["choice"], where["node"]):
-        plimsoll, sender = open_deployment(
-            where["deployment"] or record_path(where["choice"]), where.get("account")
-        )
-        try:
-            yield Governor(plimsoll, log_fetch(plimsoll)), sender
-        except (ProtocolError, OSError) as error:
-            raise ConnectionFailed(str(error)) from None
+    with connected(where) as (plimsoll, sender):
+        yield Governor(plimsoll, log_fetch(plimsoll)), sender
 
 
 # ------------------------------------------------------------------------------- what they do
@@ -193,7 +158,7 @@ def show(governor: Governor, everything: bool, *, as_json: bool) -> None:
         return
     # an id is to be copied: no table, which would break it
     for each in found:
-        due = f", due {_when(each.due)}" if each.due else ""
+        due = f", due {when(each.due)}" if each.due else ""
         click.echo(f"{each.id}  {each.state.name.lower()}{due}")
         for call in each.operation.calls:
             click.echo(f"    {governor.describe(call)}")
@@ -230,7 +195,7 @@ def _print(governor: Governor, scheduled: Scheduled, what: str, where: Mapping[s
         click.echo(governor.describe(call))
     click.echo(f"id    {scheduled.id}")
     if scheduled.due:
-        click.echo(f"due   {_when(scheduled.due)}")
+        click.echo(f"due   {when(scheduled.due)}")
     click.echo("nothing was sent" if where["dry_run"] else what)
 
 
@@ -251,10 +216,6 @@ def _data(governor: Governor, scheduled: Scheduled) -> dict[str, Any]:
             for call in scheduled.operation.calls
         ],
     }
-
-
-def _when(due: int) -> str:
-    return f"{datetime.fromtimestamp(due, UTC):%Y-%m-%d %H:%M:%S} UTC" if due else ""
 
 
 # ---------------------------------------------------------------------------------- arguments

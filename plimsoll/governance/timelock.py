@@ -333,7 +333,7 @@ def log_fetch(plimsoll: Plimsoll, span: int = 10_000) -> Logs:
                 "fromBlock": start,
                 "toBlock": min(start + span - 1, last),
             }
-            for raw in backend.provider.web3.eth.get_logs(query):
+            for raw in backend.logs(query):
                 log = backend.decode_log(raw)
                 if log is not None:
                     yield log

@@ -7,11 +7,21 @@ import signal
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 from rich.console import Console
 
+from plimsoll.console import (
+    WAD,
+    account_option,
+    deployment_option,
+    dry_run_option,
+    network_option,
+    node_option,
+    require_account,
+    together,
+)
 from plimsoll.keeper.connect import ConnectionFailed, make_watcher, network, open_deployment
 from plimsoll.keeper.connect import record_path as default_record
 from plimsoll.keeper.keeper import Keeper
@@ -25,8 +35,6 @@ from plimsoll.reference.numbers import CONFIG
 log = logging.getLogger("plimsoll.keeper")
 
 _LONGEST_PAUSE = 60.0
-_WAD = 10**18
-_Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
 def loop(
@@ -60,118 +68,98 @@ def loop(
         emit(report)
 
 
-def options(command: _Command) -> _Command:
-    """Add the options that `plimsoll keeper` and `ape run keeper` share."""
-    shared: list[Callable[[_Command], _Command]] = [
-        click.option(
-            "--once/--watch",
-            "once",
-            default=True,
-            help="One tick and an exit code, or one tick a block until stopped.",
-        ),
-        click.option(
-            "--deployment",
-            type=click.Path(dir_okay=False, path_type=Path),
-            help="Record of the deployment.  [default: deployments/NETWORK.json]",
-        ),
-        click.option(
-            "--account",
-            metavar="ALIAS",
-            help="Account in ape's keystore that sends; TEST::0 on a local network.",
-        ),
-        click.option(
-            "--orders",
-            metavar="FOLDER|URL",
-            help="Signed orders: a folder of JSON files, or an order board.",
-        ),
-        click.option(
-            "--prefer",
-            type=click.Choice(["orders", "own"]),
-            default="orders",
-            show_default=True,
-            help="What comes first: signed orders, or the keeper's own account.",
-        ),
-        click.option("--own/--no-own", default=True, help="Whether to take over itself."),
-        click.option(
-            "--upkeep/--no-upkeep",
-            default=True,
-            help="Whether to synchronise, accrue, observe and thaw markets.",
-        ),
-        click.option("--settle/--no-settle", default=True, help="Whether to settle accounts."),
-        click.option(
-            "--settle-above",
-            type=click.IntRange(min=0),
-            default=100,
-            show_default=True,
-            help="Least arrears or claims worth a settlement, whole quote.",
-        ),
-        click.option(
-            "--headroom",
-            type=click.IntRange(0, 100_000),
-            default=1_000,
-            show_default=True,
-            help="Margin the own account keeps above its initial margin, 1e-4 of it.",
-        ),
-        click.option(
-            "--buy-collateral",
-            type=click.IntRange(min=0),
-            default=0,
-            show_default=True,
-            help="Most that the wallet spends on collateral for sale, whole quote.",
-        ),
-        click.option(
-            "--min-discount",
-            type=click.FloatRange(0, 1),
-            default=0.01,
-            show_default=True,
-            help="Least discount at which it buys collateral, a fraction of the price.",
-        ),
-        click.option(
-            "--index",
-            type=click.IntRange(min=0, max=2**96 - 2),
-            default=0,
-            show_default=True,
-            help="Which of the account's engine accounts takes over and is paid.",
-        ),
-        click.option(
-            "--cursor",
-            type=click.Path(dir_okay=False, path_type=Path),
-            help="File that remembers the accounts over restarts.",
-        ),
-        click.option(
-            "--span",
-            type=click.IntRange(min=1),
-            default=2_000,
-            show_default=True,
-            help="Most blocks in one query for logs.",
-        ),
-        click.option(
-            "--poll",
-            type=click.FloatRange(min=0.05),
-            default=1.0,
-            show_default=True,
-            help="Seconds between two looks for a new block.",
-        ),
-        click.option("--json", "as_json", is_flag=True, help="Print one line of JSON a tick."),
-        click.option("--dry-run", is_flag=True, help="Decide and print, send nothing."),
-        click.option("--verbose", is_flag=True, help="Log what is tried and left."),
-    ]
-    for option in reversed(shared):
-        command = option(command)
-    return command
+#: what `plimsoll keeper` and `ape run keeper` share
+options = together(
+    click.option(
+        "--once/--watch",
+        "once",
+        default=True,
+        help="One tick and an exit code, or one tick a block until stopped.",
+    ),
+    deployment_option,
+    account_option(0),
+    click.option(
+        "--orders",
+        metavar="FOLDER|URL",
+        help="Signed orders: a folder of JSON files, or an order board.",
+    ),
+    click.option(
+        "--prefer",
+        type=click.Choice(["orders", "own"]),
+        default="orders",
+        show_default=True,
+        help="What comes first: signed orders, or the keeper's own account.",
+    ),
+    click.option("--own/--no-own", default=True, help="Whether to take over itself."),
+    click.option(
+        "--upkeep/--no-upkeep",
+        default=True,
+        help="Whether to synchronise, accrue, observe and thaw markets.",
+    ),
+    click.option("--settle/--no-settle", default=True, help="Whether to settle accounts."),
+    click.option(
+        "--settle-above",
+        type=click.IntRange(min=0),
+        default=100,
+        show_default=True,
+        help="Least arrears or claims worth a settlement, whole quote.",
+    ),
+    click.option(
+        "--headroom",
+        type=click.IntRange(0, 100_000),
+        default=1_000,
+        show_default=True,
+        help="Margin the own account keeps above its initial margin, 1e-4 of it.",
+    ),
+    click.option(
+        "--buy-collateral",
+        type=click.IntRange(min=0),
+        default=0,
+        show_default=True,
+        help="Most that the wallet spends on collateral for sale, whole quote.",
+    ),
+    click.option(
+        "--min-discount",
+        type=click.FloatRange(0, 1),
+        default=0.01,
+        show_default=True,
+        help="Least discount at which it buys collateral, a fraction of the price.",
+    ),
+    click.option(
+        "--index",
+        type=click.IntRange(min=0, max=2**96 - 2),
+        default=0,
+        show_default=True,
+        help="Which of the account's engine accounts takes over and is paid.",
+    ),
+    click.option(
+        "--cursor",
+        type=click.Path(dir_okay=False, path_type=Path),
+        help="File that remembers the accounts over restarts.",
+    ),
+    click.option(
+        "--span",
+        type=click.IntRange(min=1),
+        default=2_000,
+        show_default=True,
+        help="Most blocks in one query for logs.",
+    ),
+    click.option(
+        "--poll",
+        type=click.FloatRange(min=0.05),
+        default=1.0,
+        show_default=True,
+        help="Seconds between two looks for a new block.",
+    ),
+    click.option("--json", "as_json", is_flag=True, help="Print one line of JSON a tick."),
+    dry_run_option,
+    click.option("--verbose", is_flag=True, help="Log what is tried and left."),
+)
 
 
 @click.command(name="keeper")
-@click.option(
-    "--network",
-    "choice",
-    default="ethereum:local:foundry",
-    show_default=True,
-    help="Network as ape names it: ecosystem:network:provider.",
-)
-@click.option(
-    "--node", metavar="URL", help="Local node that runs already; without it ape starts one."
-)
+@network_option
+@node_option
 @options
 def main(choice: str, node: str | None, **chosen: Any) -> None:
     """Liquidate, resolve and settle what the engine allows anyone to.
@@ -182,7 +170,7 @@ def main(choice: str, node: str | None, **chosen: Any) -> None:
     Collateral of such accounts is put up for sale, and bought if --buy-collateral says so. Exit
     code 1: something failed.
     """
-    _require_account(chosen["account"], chosen["dry_run"])
+    require_account(chosen["account"], chosen["dry_run"])
     with network(choice, node):
         run(choice, **chosen)
 
@@ -212,16 +200,16 @@ def run(
 ) -> None:
     """Run on the network that ape is connected to."""
     _logging(verbose)
-    _require_account(account, dry_run)
+    require_account(account, dry_run)
     plimsoll, sender = open_deployment(deployment or default_record(choice), account)
     policy = Policy(
         prefer=prefer,
         use_own=own,
         upkeep=upkeep,
         settle=settle,
-        settle_above=settle_above * _WAD,
+        settle_above=settle_above * WAD,
         headroom=headroom,
-        buy_collateral=buy_collateral * _WAD,
+        buy_collateral=buy_collateral * WAD,
         min_discount=round(min_discount * CONFIG),
         account_index=index,
     )
@@ -247,11 +235,6 @@ def run(
     stop = threading.Event()
     _stop_on_signals(stop)
     loop(keeper.tick, plimsoll.backend.block_number, emit, stop, poll)
-
-
-def _require_account(account: str | None, dry_run: bool) -> None:
-    if account is None and not dry_run:
-        raise click.UsageError("name the account that sends (--account), or add --dry-run")
 
 
 def _emitter(as_json: bool, *, quiet: bool) -> Callable[[TickReport], None]:

@@ -101,6 +101,8 @@ def open_deployment(deployment: Path, alias: str | None) -> tuple[Plimsoll, Any]
 
 def log_fetch(plimsoll: Plimsoll) -> Fetch:
     """Return what reads the accounts out of the engine's logs, through ape's provider."""
+    from plimsoll.protocol.ape_backend import bytes_of
+
     backend: Any = plimsoll.backend
     # the accounts are the first indexed arguments of each of these events
     indexed: dict[bytes, int] = {}
@@ -113,9 +115,8 @@ def log_fetch(plimsoll: Plimsoll) -> Fetch:
     }
 
     def fetch(first: int, last: int) -> Iterator[int]:
-        logs = backend.provider.web3.eth.get_logs({**query, "fromBlock": first, "toBlock": last})
-        for found in logs:
-            topics = [bytes(topic) for topic in found["topics"]]
+        for found in backend.logs({**query, "fromBlock": first, "toBlock": last}):
+            topics = [bytes_of(topic) for topic in found["topics"]]
             for topic in topics[1 : 1 + indexed[topics[0]]]:
                 yield int.from_bytes(topic, "big")
 

@@ -204,7 +204,7 @@ class _Tick:
 
     def _plan_pledged(self, row: Row) -> Plan:
         """What is to be done with an account's collateral before the account itself."""
-        if not row.pledged or not self.policy.collateral:
+        if not row.pledged:
             return Plan()
         sale = self.reader.sale(row.account)
         plan = decide.plan_sale(row, sale, self.now, self.tried)
@@ -336,9 +336,7 @@ class _Tick:
             keeper._reclaimed_at[result.action.account] = self.now
 
     def _arrears(self, rows: Iterable[Row]) -> None:
-        """Note and clear arrears; buy from accounts that are for sale for them, and of the fund."""
-        if not self.policy.collateral:
-            return
+        """Note and clear arrears; buy from accounts that are for sale for them."""
         keeper = self.keeper
         keeper._arrears_at = {
             account: at
@@ -352,14 +350,15 @@ class _Tick:
         plan = decide.plan_arrears(rows, keeper._arrears_at, self.now, self.policy)
         for result in self._do(plan):
             keeper._arrears_at[result.action.account] = self.now
-        if not self._budget():
-            return
-        overdue = [row.account for row in rows if row.pledged and row.is_overdue(self.now)]
-        for account in (*overdue, FUND):
-            self._buy(account)
+        for row in rows:
+            if row.pledged and row.is_overdue(self.now):
+                self._buy(row.account)
 
     def _buy(self, account: int) -> None:
+        """Buy what an account, or the fund, has for sale, as far as the budget reaches."""
         for _ in range(self.policy.steps_per_account):
+            if not self._budget():
+                return
             sale = self.reader.sale(account)
             if not sale.pledges:
                 return
@@ -400,6 +399,7 @@ class _Tick:
         plan = decide.plan_chores(views, times, cash, claims, self.now, self.policy)
         for action in plan.actions:
             self._send(action)
+        self._buy(FUND)
 
     # ---- effects ---------------------------------------------------------------------------------
 

@@ -193,6 +193,8 @@ class Reader:
         """What an account has pledged, and on what terms it is for sale."""
         vault = self._p.vault
         balances = [int(amount) for amount in vault.balances(account)]
+        if not any(balances):
+            return Sale((), 0, 0, 0)
         pledges = []
         for address, amount in zip(vault.tokens(), balances, strict=False):
             if amount:

@@ -362,7 +362,6 @@ class Policy:
     chores_every: int = 600
     checkpoint_age: int = 3_600
     account_index: int = 0
-    collateral: bool = True
     buy_collateral: int = 0
     min_discount: int = 1_000
 

@@ -172,7 +172,9 @@ def _fields(signature: str) -> list[dict[str, str]]:
     ]
 
 
-def _message(order: Order, domain: Domain) -> EIP712Message:
+@lru_cache(maxsize=1)
+def _message_type() -> type[EIP712Message]:
+    # in a function, because its name has to be that of the class above
     class Order(EIP712Message):
         """The class's name is the primary type, its fields the type's."""
 
@@ -185,14 +187,19 @@ def _message(order: Order, domain: Domain) -> EIP712Message:
         reduceOnly: abi.bool  # noqa: N815, the name in the signed type
         taker: abi.address
 
-    values = dict(zip(Order.model_fields, order.as_tuple(), strict=True))
+    return Order
+
+
+def _message(order: Order, domain: Domain) -> EIP712Message:
+    kind = _message_type()
+    values = dict(zip(kind.model_fields, order.as_tuple(), strict=True))
     where = {
         "eip712_name": _NAME,
         "eip712_version": _VERSION,
         "eip712_chainId": domain.chain_id,
         "eip712_verifyingContract": domain.engine,
     }
-    return Order.model_validate({**values, **where})
+    return kind.model_validate({**values, **where})
 
 
 @dataclasses.dataclass(frozen=True)

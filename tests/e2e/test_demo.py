@@ -48,8 +48,12 @@ def check(found: dict[str, Any], folder: Path) -> None:
     for name in (*counts, "called_takeovers", "syncs", "announcements", "announcements_ended"):
         assert found[name] > 0, name
     assert Decimal(found["funding_paid"]) > 0
+    sold = found["collateral"]
+    assert sold["sold"] > 0
+    assert Decimal(sold["paid"]) < Decimal(sold["value"])
     page = (folder / "report.html").read_text()
     assert "<script src=" not in page
+    assert "Collateral sold" in page
 
 
 def replayed(trace: Path) -> dict[str, Any]:

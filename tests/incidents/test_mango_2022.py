@@ -6,11 +6,11 @@ against the long's unrealised profit of 421 m. What he left behind were two acco
 
 Here (MRG-1, MRG-6, LED-4). Unpaid profit is no initial equity: the long's free cash is its own 5 m,
 less margin. Of what the short loses the long is paid what has matured, nothing in the first hour,
-and what it is paid is margin first: a price that is back within the hour leaves both accounts what he
-brought, less the fee. A resolve of the whole market ends and freezes it for a day (LED-8). What the
-long is paid then comes out of the short's 5 m and of the fund, as far as the market's allowance of
-the day reaches (0.25 m here): the owner gets back at most his stake of 10 m, less fees, plus that.
-114 m of other people's cash beside him stay to the last wei.
+and what it is paid is margin first: a price that is back within the hour leaves both accounts what
+he brought, less the fee. A resolve of the whole market ends and freezes it for a day (LED-8). What
+the long is paid then comes out of the short's 5 m and of the fund, as far as the market's allowance
+of the day reaches (0.25 m here): the owner gets back at most his stake of 10 m, less fees, plus
+that. 114 m of other people's cash beside him stay to the last wei.
 """
 
 import pytest

@@ -5,11 +5,11 @@ rose from 9,000 to 15,000, each step of profit being the margin of the next purc
 price fell by a third within an hour, and the insurance fund paid 9 m.
 
 Here (MRG-1, LED-4 and the caps). Unpaid profit is no margin for new risk, and what a loser has paid
-in matures after an hour, with a half-life of an hour, so the rise buys nothing; above half of its cap a market
-asks for more initial margin (MRG-5), and the open interest ends at the cap, whoever holds it and in
-however many wallets; and the fund pays at most the market's allowance of a day, the rest is the
-other side's profit that was never paid. In figures: 100 wallets of 4,000 hold 4.41 m at most at
-9,000, not 67 m, and the fund pays 0.3 m.
+in matures after an hour, with a half-life of an hour, so the rise buys nothing; above half of its
+cap a market asks for more initial margin (MRG-5), and the open interest ends at the cap, whoever
+holds it and in however many wallets; and the fund pays at most the market's allowance of a day, the
+rest is the other side's profit that was never paid. In figures: 100 wallets of 4,000 hold 4.41 m at
+most at 9,000, not 67 m, and the fund pays 0.3 m.
 """
 
 import pytest

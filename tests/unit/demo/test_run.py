@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from plimsoll.demo.audit import Auditor
-from plimsoll.demo.run import DemoError, Options, run
+from plimsoll.demo.run import DemoError, Options, run, settlements
 from plimsoll.demo.stage import InProcess
 from plimsoll.demo.summary import summary
 from plimsoll.evm import load as load_artifact
-from plimsoll.prices import PricePath
+from plimsoll.prices import PricePath, Step
 from plimsoll.replay import replay
 
 KEYS = {
@@ -31,6 +31,7 @@ KEYS = {
     "syncs",
     "announcements",
     "announcements_ended",
+    "settlements",
     "charged_to_others",
     "uncovered",
     "identity_checks",
@@ -85,12 +86,42 @@ def test_liq_7_collateral_was_sold_below_its_price_and_never_below_the_haircut(
     assert found["arrears_noted"] > 0
 
 
+def test_the_settlements_statements_add_up(short_run: Any) -> None:
+    """Two at the ends of days on the way and one at the end; the keeper has no part in them."""
+    found = short_run.found["settlements"]
+    assert len(found) == 3
+    times = [one["time"] for one in found]
+    assert times == sorted(times)
+    assert [one["problems"] for one in found] == [[], [], []]
+    for one in found:
+        assert 0 < one["settled"] <= short_run.accounts
+        assert [line["market"] for line in one["markets"]] == short_run.found["markets"]
+        for line in one["markets"]:
+            moved = int(line["received"]) + int(line["covered"]) - int(line["paid"])
+            assert int(line["cash_after"]) == int(line["cash_before"]) + moved
+            assert int(line["arrears_open"]) == int(line["shortfall"]) == 0
+    lines = [line for one in found for line in one["markets"]]
+    assert sum(int(line["received"]) for line in lines) > 0
+    assert sum(int(line["paid"]) for line in lines) > 0
+
+
+@pytest.mark.parametrize("days", [1, 2, 3, 9])
+def test_settlements_are_at_the_ends_of_days(days: int) -> None:
+    """Spread over the path, never at its end, where everybody is settled anyway."""
+    steps = tuple(
+        Step(86_400 * (at // 4) + 21_600 * (at % 4), (1,), (True,)) for at in range(4 * days)
+    )
+    found = settlements(PricePath(("A",), steps, (4 * days,), (False,), (21_600,), (), 0))
+    assert found == {1: [], 2: [3], 3: [3, 7], 9: [11, 23]}[days]
+
+
 def test_the_keeper_finds_nobody_whom_the_estimate_has_missed(short_run: Any) -> None:
     assert short_run.outcome.missed == 0
 
 
 def test_the_same_seed_makes_the_same_run(short_run: Any, autumn: PricePath) -> None:
-    again = summary(run(autumn, Options(accounts=short_run.accounts, seed=7), InProcess()))
+    options = Options(accounts=short_run.accounts, seed=short_run.outcome.options.seed)
+    again = summary(run(autumn, options, InProcess()))
     assert {**again, "seconds": 0} == {**short_run.found, "seconds": 0}
 
 

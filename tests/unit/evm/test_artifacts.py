@@ -93,6 +93,10 @@ def test_load_all_default(sources):
     assert list(load_all(contracts_dir=sources)) == ["Caller", "Probe"]
 
 
+def test_load_all_of_some_names(sources):
+    assert list(load_all(contracts_dir=sources, names={"Probe"})) == ["Probe"]
+
+
 def test_load_unknown_name(sources):
     with pytest.raises(UnknownContractError, match="Caller, Probe"):
         load("Nobody", contracts_dir=sources)

@@ -5,10 +5,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
+from eth_abi.abi import encode as abi_encode
 from eth_utils.crypto import keccak
+from hypothesis import given
+from hypothesis import strategies as st
 
 from plimsoll.evm import Chain, Handle, Revert
-from plimsoll.evm.handle import AbiError, address_of
+from plimsoll.evm.handle import AbiError, _Codec, address_of
 
 OWNER = "0x52908400098527886E0F7030069857D2E4169EE7"
 
@@ -186,3 +189,47 @@ def test_ten_thousand_calls_a_second(chain, probe):
             probe.number()
         best = max(best, 10_000 / (time.perf_counter() - start))
     assert best > 10_000
+
+
+INTEGERS = st.integers(-(2**255), 2**255 - 1)
+ADDRESSES = st.binary(min_size=20, max_size=20).map(address_of)
+
+
+@given(
+    points=st.lists(st.tuples(INTEGERS, INTEGERS, ADDRESSES), max_size=5),
+    words=st.lists(st.tuples(st.booleans(), st.booleans()), max_size=3),
+    tail=st.binary(max_size=70),
+    number=st.integers(0, 255),
+    cut=st.integers(1, 64),
+)
+def test_codec_of_arrays_and_bytes_is_that_of_eth_abi(points, words, tail, number, cut):
+    """Offsets and lengths as eth_abi writes and reads them; what is cut off is noticed."""
+    point = [
+        {"name": n, "type": t} for n, t in zip("xyo", ("int256", "int256", "address"), strict=True)
+    ]
+    codec = _Codec(
+        [
+            {"name": "points", "type": "tuple[]", "components": point},
+            {"name": "number", "type": "uint8"},
+            {"name": "words", "type": "bool[2][]"},
+            {"name": "tail", "type": "bytes"},
+        ],
+        "probe",
+    )
+    values = (points, number, [list(pair) for pair in words], tail)
+    raw = abi_encode(["(int256,int256,address)[]", "uint8", "bool[2][]", "bytes"], values)
+    assert codec.encode(values) == raw
+    assert [tuple(point) for point in codec.values(raw)[0]] == points
+    assert tuple(codec.values(raw)[1:]) == values[1:]
+    with pytest.raises(AbiError, match="end before an array does"):
+        codec.values(raw[: -32 - cut])
+
+
+@pytest.mark.parametrize("place", [0, 32])
+def test_codec_of_arrays_with_wild_offsets_and_lengths(place):
+    codec = _Codec([{"name": "numbers", "type": "uint256[]"}], "probe")
+    raw = bytearray(abi_encode(["uint256[]"], [[1, 2, 3]]))
+    for wild in (2**256 - 1, 2**255, 2**64, len(raw)):
+        raw[place : place + 32] = wild.to_bytes(32, "big")
+        with pytest.raises(AbiError, match="end before an array does"):
+            codec.values(bytes(raw))

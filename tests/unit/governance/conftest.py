@@ -16,6 +16,7 @@ def small_plan() -> dict[str, Any]:
     data: dict[str, Any] = yaml.safe_load(LOCAL.read_text())
     data["markets"] = {"BTC": data["markets"]["BTC"]}
     data["correlations"] = {}
+    del data["collateral"]["WETH"]  # priced by ETH
     return data
 
 

@@ -220,6 +220,26 @@ def test_delay_too_short(governor: Governor) -> None:
     assert governor.due(operation) == governor.plimsoll.backend.now() + 2 * DAY
 
 
+def test_liq_7_vault_is_governed_by_operations(plimsoll: Plimsoll, governor: Governor) -> None:
+    """A haircut through the timelock: its day's delay, then a day's notice and a day to move. The
+    guardian may lower a cap at once, and never raise it."""
+    token, now = plimsoll.collateral["WBTC"].token.address, plimsoll.backend.now
+    for who in (plimsoll.record.deployer, PROPOSER, GUARDIAN):
+        with pytest.raises(Refused, match="caller is not the owner"):
+            plimsoll.vault.set_haircut(token, 10_000, sender=who)
+    run(governor, governor.operation("vault", "set_haircut", (token, 10_000)))
+    start = now() + DAY
+    state = plimsoll.vault.token_state(token)
+    assert (state.haircut, state.haircut_to, state.start) == (8_000, 10_000, start)
+    plimsoll.backend.advance(DAY + DAY // 2)
+    assert plimsoll.vault.token_state(token).haircut == 9_000
+    plimsoll.vault.set_cap(token, 0, sender=GUARDIAN)
+    with pytest.raises(Refused, match="vault: guardian only tightens"):
+        plimsoll.vault.set_cap(token, 1, sender=GUARDIAN)
+    with pytest.raises(Refused, match="vault: not owner nor guardian"):
+        plimsoll.vault.set_cap(token, 0, sender=PROPOSER)
+
+
 def test_treasury_is_withdrawn_by_an_operation(plimsoll: Plimsoll, governor: Governor) -> None:
     """Its owner is the engine's owner, the timelock: a fifth of the fees, to whom it says."""
     backend = plimsoll.backend

@@ -91,7 +91,10 @@ def test_redeem_needs_no_oracle(funded, backer):
     funded.chain.mine(1, 7 * 86_400)
     for feed in funded.feeds:
         feed.set_answer(0)
-    funded.fund.redeem(WAD, backer, backer, sender=backer)
+    had, worth = funded.token.balanceOf(backer), funded.fund.previewRedeem(WAD)
+    assert worth > 0
+    assert funded.fund.redeem(WAD, backer, backer, sender=backer).value == worth
+    assert funded.token.balanceOf(backer) == had + worth
 
 
 def test_redeem_in_parts(funded, backer):

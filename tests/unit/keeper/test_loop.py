@@ -87,7 +87,15 @@ def test_a_tick_that_raises_is_tried_again_on_the_same_block() -> None:
 def test_a_stop_before_the_first_look() -> None:
     stop = threading.Event()
     stop.set()
-    loop(report, lambda: 1 // 0, lambda _: None, stop, 1.0)
+    done: list[str] = []
+    loop(
+        lambda: done.append("tick") or report(),  # type: ignore[func-returns-value]
+        lambda: done.append("look") or 1,  # type: ignore[func-returns-value]
+        lambda _: done.append("told"),
+        stop,
+        1.0,
+    )
+    assert done == []
 
 
 @pytest.mark.parametrize(

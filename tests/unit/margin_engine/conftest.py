@@ -8,7 +8,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from engine_world import World
+from engine_world import Party, World, wad
 
 
 @pytest.fixture(scope="session")
@@ -35,3 +35,17 @@ def tampered(built_engine: World) -> Iterator[World]:
 def make_world() -> Callable[..., World]:
     """A world of one's own: other tokens, other markets."""
     return World
+
+
+@pytest.fixture
+def maker(world: World) -> Party:
+    return world.party("maker", 10_000)
+
+
+@pytest.fixture
+def trader(world: World, maker: Party) -> Party:
+    """Long 10 from 100 with cash 99.5; at 95 E = 49.5 is 0.85 of MM = 6 % of 950 + 1 = 58."""
+    trader = world.party("trader", 100)
+    world.trade(trader, maker, wad(10))
+    world.price(0, 95)
+    return trader

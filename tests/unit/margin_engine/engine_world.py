@@ -111,6 +111,19 @@ def ceil_div(n: int, d: int) -> int:
     return -(-n // d)
 
 
+def decay(n: int) -> int:
+    """`decay(n)` of SPEC section 1, straight from its text."""
+    if n >= 144_000:
+        return 0
+    d, t = 2**64, 18443192663214935055
+    while n:
+        if n & 1:
+            d = ceil_div(d * t, 2**64)
+        t = ceil_div(t * t, 2**64)
+        n >>= 1
+    return d
+
+
 def signed(word: int, bits: int) -> int:
     """The lowest `bits` of a word as a signed number."""
     low = word & ((1 << bits) - 1)

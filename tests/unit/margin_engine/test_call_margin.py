@@ -22,20 +22,6 @@ from engine_world import (
 
 
 @pytest.fixture
-def maker(world: World) -> Party:
-    return world.party("maker", 10_000)
-
-
-@pytest.fixture
-def trader(world: World, maker: Party) -> Party:
-    """Long 10 from 100 with cash 99.5; at 95 E = 49.5 is 0.85 of MM = 6 % of 950 + 1 = 58."""
-    trader = world.party("trader", 100)
-    world.trade(trader, maker, wad(10))
-    world.price(0, 95)
-    return trader
-
-
-@pytest.fixture
 def liquidator(world: World) -> Party:
     return world.party("liquidator", 1_000)
 

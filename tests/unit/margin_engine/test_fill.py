@@ -496,6 +496,7 @@ def test_fill_default_at_the_edge_of_the_band(
     world: World, taker: Party, maker: Party, price: int, size: int
 ) -> None:
     world.fill(world.order(maker, size, price), taker)
+    assert (world.size(maker), world.size(taker)) == (size, -size)
 
 
 def test_fill_reverts_open_interest_cap(world: World, taker: Party, maker: Party) -> None:

@@ -23,11 +23,6 @@ DEBT = wad("70.75")
 
 
 @pytest.fixture
-def maker(world: World) -> Party:
-    return world.party("maker", 10_000)
-
-
-@pytest.fixture
 def keeper(world: World) -> Party:
     return world.party("keeper")
 
@@ -134,13 +129,15 @@ def test_liq_4_debt_adds_up(world: World, maker: Party, keeper: Party) -> None:
 
 
 def test_liq_4_a_locked_account_cannot_trade(world: World, locked: Party, maker: Party) -> None:
-    """Neither as taker nor as maker, not even to reduce; nor may it take over or make for one."""
-    for size in (WAD, -WAD, wad(-5)):
-        with reverts("trading: account is locked"):
-            world.trade(locked, maker, size, market=1)
-        with reverts("trading: account is locked"):
-            world.trade(maker, locked, -size, market=1)
-    pays_in(world, locked, 500)
+    """Neither as taker nor as maker, in one market or another, not even to reduce, nor with fresh
+    money; nor may it take over or make for one."""
+    for money in ("0.01", 500):
+        pays_in(world, locked, money)
+        for market, size in ((1, WAD), (1, -WAD), (1, wad(-5)), (2, WAD)):
+            with reverts("trading: account is locked"):
+                world.trade(locked, maker, size, market=market)
+            with reverts("trading: account is locked"):
+                world.trade(maker, locked, -size, market=market)
     poor = world.party("poor", 100)
     world.trade(poor, maker, wad(10), market=2)
     world.price(2, 95)
@@ -154,10 +151,22 @@ def test_liq_4_a_locked_account_cannot_trade(world: World, locked: Party, maker:
 def test_liq_4_a_locked_account_cannot_withdraw(world: World, locked: Party) -> None:
     """Whatever is paid in: anyone may, and only the lock's end gives it back."""
     pays_in(world, locked, 500)
-    with reverts("custody: account is locked"):
-        world.engine.withdraw(locked.id, 1, locked.key, sender=locked.key)
+    for amount in (1, 100 * world.unit, 500 * world.unit):
+        with reverts("custody: account is locked"):
+            world.engine.withdraw(locked.id, amount, locked.key, sender=locked.key)
     world.engine.reclaim(locked.id)
     world.engine.withdraw(locked.id, 1, locked.key, sender=locked.key)
+
+
+def test_liq_4_a_locked_account_binds_no_other(world: World, locked: Party, maker: Party) -> None:
+    """The same owner's next account trades and withdraws as ever."""
+    other = world.party("trader", 1_000, index=1)
+    assert other.id == locked.id + 1
+    world.trade(other, maker, wad(1), market=1)
+    cash = world.cash(other)
+    world.engine.withdraw(other.id, 1, other.key, sender=other.key)
+    assert (world.size(other, 1), cash - world.cash(other)) == (wad(1), world.scale)
+    assert owes(world, other) == (False, 0)
 
 
 def test_liq_4_a_locked_account_is_still_liquidated(world: World, locked: Party) -> None:

@@ -43,11 +43,6 @@ def _small_reward(request: pytest.FixtureRequest) -> None:
 
 
 @pytest.fixture
-def maker(world: World) -> Party:
-    return world.party("maker", 10_000)
-
-
-@pytest.fixture
 def trader(world: World, maker: Party) -> Party:
     """Long 10 of an open interest of 40, cash 99.5; at 85 its loss is 150: E = -50.5."""
     trader = world.party("trader", 100)

@@ -98,6 +98,7 @@ def test_restrict_market_default_reduce_only(
 def test_restrict_market_default_asks_no_oracle(world: World, guardian: Account, what: str) -> None:
     world.spoil(0, what)
     world.engine.restrict_market(0, 1, True, sender=guardian)
+    assert tuple(world.engine.restriction(0)) == (1, True)
 
 
 def test_restrict_market_default_above_the_depth(world: World, guardian: Account) -> None:
@@ -106,6 +107,7 @@ def test_restrict_market_default_above_the_depth(world: World, guardian: Account
     with reverts("listing: oi cap above depth"):
         world.configure()
     world.engine.restrict_market(0, 1, False, sender=guardian)
+    assert tuple(world.engine.restriction(0)) == (1, False)
 
 
 # ---- what it must not touch ----------------------------------------------------------------------

@@ -11,7 +11,7 @@ from engine_world import (
     TREASURY,
     Party,
     World,
-    ceil_div,
+    decay,
     events,
     reverts,
     wad,
@@ -20,19 +20,6 @@ from engine_world import (
 UNIT = 10**10
 MOST = 75 * 10**6
 MINUTE = 60
-
-
-def decay(n: int) -> int:
-    """`decay(n)` of SPEC section 1, straight from its text."""
-    if n >= 144_000:
-        return 0
-    d, t = 2**64, 18443192663214935055
-    while n:
-        if n & 1:
-            d = ceil_div(d * t, 2**64)
-        t = ceil_div(t * t, 2**64)
-        n >>= 1
-    return d
 
 
 def trunc(n: int, d: int) -> int:

@@ -1,22 +1,9 @@
 """LED-4: a profit counts in equity at once, and is paid as it matures."""
 
-from engine_world import BUFFER, FUND, Party, World, ceil_div, wad
+from engine_world import BUFFER, FUND, Party, World, ceil_div, decay, wad
 
 HOUR = 3_600
 Q = 2**40 - 1
-
-
-def decay(n: int) -> int:
-    """`decay(n)` of SPEC section 1, straight from its text."""
-    if n >= 144_000:
-        return 0
-    d, t = 2**64, 18443192663214935055
-    while n:
-        if n & 1:
-            d = ceil_div(d * t, 2**64)
-        t = ceil_div(t * t, 2**64)
-        n >>= 1
-    return d
 
 
 def winner(world: World) -> Party:

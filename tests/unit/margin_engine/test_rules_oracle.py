@@ -10,11 +10,6 @@ LOST = ("stale", "dead")
 
 
 @pytest.fixture
-def maker(world: World) -> Party:
-    return world.party("maker", 10_000)
-
-
-@pytest.fixture
 def trader(world: World, maker: Party) -> Party:
     """Long 10 in market 0 and 1 in market 1, both from 100, with cash 1000 - 0.55."""
     trader = world.party("trader", 1_000)
@@ -193,7 +188,17 @@ def test_orc_2_flat_accounts_need_nothing(world: World, what: str, action: str) 
     if action == "withdraw":  # its arrears are paid first, with the claim that has matured
         world.matured(saver)
         actions["settle"]()
+    who = bankrupt if action == "resolve" else saver
+    before = world.cash(who)
     actions[action]()
+    change = world.cash(who) - before
+    if action == "resolve":  # it pays what it has
+        assert (change, world.recorded(who, 2)) == (-wad("91.5"), 0)
+    elif action == "settle":  # nothing has matured: the arrears take all the cash
+        assert (change, world.recorded(who)) == (-wad("149.0375"), wad("149.0375") - wad(175))
+    else:
+        unit = world.scale
+        assert change == {"deposit": unit, "withdraw": -74_000_000 * unit, "touch": 0}[action]
 
 
 @pytest.mark.parametrize("what", LOST)

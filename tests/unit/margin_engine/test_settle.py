@@ -20,11 +20,6 @@ from engine_world import (
 
 
 @pytest.fixture
-def maker(world: World) -> Party:
-    return world.party("maker", 10_000)
-
-
-@pytest.fixture
 def trader(world: World, maker: Party) -> Party:
     """Cash 99.5, long 5 in markets 0 and 1 from 100."""
     trader = world.party("trader", 100)

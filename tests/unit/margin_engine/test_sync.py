@@ -7,11 +7,6 @@ OUT = "trading: market out of sync"
 
 
 @pytest.fixture
-def maker(world: World) -> Party:
-    return world.party("maker", 10_000)
-
-
-@pytest.fixture
 def trader(world: World, maker: Party) -> Party:
     """Long 10 in market 0 from 100 with 199.5 of cash."""
     trader = world.party("trader", 200)

@@ -28,20 +28,6 @@ RATE = 6_465_517_241_379_310
 
 
 @pytest.fixture
-def maker(world: World) -> Party:
-    return world.party("maker", 10_000)
-
-
-@pytest.fixture
-def trader(world: World, maker: Party) -> Party:
-    """Long 10 from 100 with cash 99.5; at 95 E = 49.5 and MM = 6 % of 950 + 1 = 58."""
-    trader = world.party("trader", 100)
-    world.trade(trader, maker, wad(10))
-    world.price(0, 95)
-    return trader
-
-
-@pytest.fixture
 def liquidator(world: World) -> Party:
     return world.party("liquidator", 1_000)
 

@@ -36,20 +36,6 @@ def _small_reward(world: World) -> None:
 
 
 @pytest.fixture
-def maker(world: World) -> Party:
-    return world.party("maker", 10_000)
-
-
-@pytest.fixture
-def trader(world: World, maker: Party) -> Party:
-    """Long 10 from 100 with cash 99.5; at 95 E = 49.5 and MM = 58."""
-    trader = world.party("trader", 100)
-    world.trade(trader, maker, wad(10))
-    world.price(0, 95)
-    return trader
-
-
-@pytest.fixture
 def buyer(world: World) -> Party:
     return world.party("buyer", 1_000)
 

@@ -92,6 +92,17 @@ class World:
             self.engine.deposit(account, quote * UNITS, sender=owner)
         return account
 
+    def pledge(self, owner: Account, account: int, units: int) -> Handle:
+        """A vault with a token at market 1's price and a tenth off; the account has some."""
+        vault = self.chain.deploy(load("CollateralVault"), self.engine)
+        self.engine.set_vault(vault)
+        token = self.chain.deploy(load("TestToken"), 18)
+        vault.list_token(token, 1, 10_000, 10**6 * WAD)
+        token.mint(owner, units)
+        token.approve(vault, units, sender=owner)
+        vault.deposit(account, token, units, sender=owner)
+        return vault
+
     def actor_account(self, name: str) -> int:
         """The first account of an actor, without cash."""
         return account_id(self.chain.account(name))

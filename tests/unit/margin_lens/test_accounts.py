@@ -119,3 +119,21 @@ def test_accounts_reverts_above_512(world):
 @pytest.mark.parametrize("fork", ["cancun", "shanghai"])
 def test_size_is_below_eip_170(fork):
     assert load("MarginLens", fork).runtime_size <= 24_576
+
+
+def test_liq_7_accounts_tell_collateral_and_overdue_arrears(world, trader):
+    """2 at 2,000 count for 3,600: in the equity, beside the losses, and as a bit of its own."""
+    account = world.open_account(trader, 0, 100)
+    assert world.lens.accounts([account])[0][10:] == (0, 0, False, 0, False, 0, 0)
+    world.pledge(trader, account, 2 * WAD)
+    world.trade(trader, account, 0, 5 * WAD)  # a fee of 5
+    world.price(0, 1_900)
+    (view,) = world.lens.accounts([account])
+    assert (view.collateral, view.losses, view.cash) == (3_600 * WAD, 500 * WAD, 95 * WAD)
+    assert view.equity == view.initial_equity == (95 + 3_600 - 500) * WAD
+    assert (view.pledged, view.since) == (True, 0)
+    world.engine.note_arrears(account)
+    (view,) = world.lens.accounts([account])
+    assert (view.cash, view.losses) == (0, 405 * WAD)
+    assert view.since == world.engine.wallet(account).since == world.chain.timestamp
+    assert view.band == band(world.engine.health(account)) == 0

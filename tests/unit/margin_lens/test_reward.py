@@ -61,6 +61,17 @@ def test_reward_by_order_within_free_cash(world, trader):
     assert world.lens.reward(account, 0, 40 * GWEI).by_order == 0
 
 
+def test_liq_7_collateral_pays_no_reward_by_order(world, trader):
+    """A reward comes out of cash beyond the losses: 8 of it, whatever else the account has."""
+    account = world.open_account(trader, 0, 109)
+    world.pledge(trader, account, 2 * WAD)
+    world.trade(trader, account, 0, WAD)  # a fee of 1
+    world.price(0, 1_900)
+    assert world.lens.reward(account, 0, 40 * GWEI).by_order == 8 * WAD
+    world.price(0, 1_800)
+    assert world.lens.reward(account, 0, 40 * GWEI).by_order == 0
+
+
 @pytest.mark.parametrize(
     ("size", "budget"), [(30, 24 * WAD), (20, 16 * WAD), (2, 16 * WAD // 10), (1, 0)]
 )

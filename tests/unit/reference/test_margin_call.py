@@ -305,8 +305,11 @@ def test_trd_4_reducing_liquidation_and_resolve_do_not_wait(world: Any, weak: in
     fill(world, -WAD)
     world.call(weak)
     take(world, weak, WAD)
+    helper = account_id(address(HELPER))
+    assert [model.positions(who) for who in (weak, helper)] == [{0: 9 * WAD}, {0: WAD}]
     world.answer(0, 55 * WAD)
-    model.resolve(STRANGER, weak, 0, account_id(address(HELPER)))
+    model.resolve(STRANGER, weak, 0, helper)
+    assert model.positions(weak).get(0, 0) == 0
 
 
 def test_trd_4_small_moves_need_no_sync_and_a_sync_in_sync_no_wait(world: Any) -> None:
