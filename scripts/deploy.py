@@ -118,10 +118,12 @@ def _run(
         )
         return
     plimsoll = deployment.run()
-    for key in ("engine", "oracle", "risk", "fund", "lens", "token", "timelock"):
+    for key in ("engine", "oracle", "risk", "fund", "vault", "lens", "token", "timelock"):
         contract = getattr(plimsoll, key)
         if contract is not None:
             click.echo(f"{key:8} {contract.address}")
+    for name, info in plimsoll.collateral.items():
+        click.echo(f"{name:8} {info.token.address}")
     click.echo(f"recorded in {target.name}")
 
 
