@@ -17,6 +17,7 @@ VENV_STAMP := $(VENV)/.stamp-venv-$(UV_VERSION)
 LOCK_STAMP := $(VENV)/.stamp-lock
 PY_STAMP := $(VENV)/.stamp-py
 NPM_STAMP := node_modules/.stamp-npm
+COMPILED_STAMP := .build/.stamp-compiled
 NODE := $(shell command -v npm)
 
 SOURCES = $(shell find contracts -name '*.vy' -o -name '*.vyi')
@@ -31,7 +32,7 @@ UNREADABLE = contracts/MarginEngine.vy contracts/MarginEngineExt.vy contracts/Ma
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
-setup: $(PY_STAMP) $(if $(NODE),$(NPM_STAMP)) ## make the environment; with node there, the nodes too
+setup: $(COMPILED_STAMP) $(if $(NODE),$(NPM_STAMP)) ## make the environment, compile; with node there, the nodes too
 
 $(VENV_STAMP):
 	for python in python3 python3.12 python3.11; do \
@@ -56,10 +57,15 @@ $(NPM_STAMP): package-lock.json .npmrc
 	npm ci --no-fund --no-audit --loglevel=error
 	touch $@
 
-demo: $(PY_STAMP) ## the story in a minute, on the embedded chain
+# what is missing here is compiled when it is needed, one contract after the other
+$(COMPILED_STAMP): $(PY_STAMP) $(SOURCES)
+	$(VENV)/bin/plimsoll compile
+	touch $@
+
+demo: $(COMPILED_STAMP) ## the story in a minute, on the embedded chain
 	$(VENV)/bin/plimsoll demo
 
-demo-anvil: $(PY_STAMP) $(NPM_STAMP) ## the same story on Anvil
+demo-anvil: $(COMPILED_STAMP) $(NPM_STAMP) ## the same story on Anvil
 	$(VENV)/bin/plimsoll demo --network anvil
 
 test: lint gas suite ## what has to pass before a commit
@@ -76,7 +82,7 @@ lint: lint-contracts ## style, types, and the Vyper linter and formatter
 	$(VENV)/bin/mypy
 
 lint-contracts: $(PY_STAMP)
-	$(VENV)/bin/natrix lint -p contracts -- $(filter-out /dev/null,$(ALONE))
+	printf '%s\n' $(filter-out /dev/null,$(ALONE)) | xargs -n 2 -P $(WORKERS) $(VENV)/bin/natrix lint -p contracts --
 	$(VENV)/bin/mamushi --check --line-length 100 $(filter-out $(UNREADABLE),$(SOURCES))
 
 format: $(PY_STAMP) ## bring Python and Vyper into form
@@ -84,10 +90,10 @@ format: $(PY_STAMP) ## bring Python and Vyper into form
 	$(VENV)/bin/ruff format .
 	$(VENV)/bin/mamushi --line-length 100 $(filter-out $(UNREADABLE),$(SOURCES))
 
-gas: $(PY_STAMP) $(NPM_STAMP) ## compare gas and sizes with docs/gas.md
+gas: $(COMPILED_STAMP) $(NPM_STAMP) ## compare gas and sizes with docs/gas.md
 	$(VENV)/bin/plimsoll gas --check docs/gas.md
 
-gas-update: $(PY_STAMP) $(NPM_STAMP) ## measure again and write docs/gas.md
+gas-update: $(COMPILED_STAMP) $(NPM_STAMP) ## measure again and write docs/gas.md
 	$(VENV)/bin/plimsoll gas --write docs/gas.md
 
 lock: $(VENV_STAMP) ## resolve pyproject.toml anew into requirements.lock

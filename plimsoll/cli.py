@@ -19,6 +19,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "plimsoll.notices.cli:announce_command",
         "Announce a change of a risk parameter; whom it would put into a margin call.",
     ),
+    "compile": ("plimsoll.evm.command:command", "Compile all contracts into the cache."),
     "demo": ("plimsoll.demo.command:command", "Deploy, trade, crash and settle on real prices."),
     "gas": ("plimsoll.gas.cli:main", "Measure gas and code sizes; compare with docs/gas.md."),
     "governance": (
