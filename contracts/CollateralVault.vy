@@ -299,6 +299,20 @@ def open_sale(account: uint256):
 
 
 @external
+def close_sale(account: uint256):
+    """
+    @notice End a sale whose account has recovered, so that the next one begins anew. For anyone.
+    @param account An account whose collateral is not for sale because of its margin.
+    """
+    assert self._elapsed(account) != max_value(uint256), "vault: no sale is open"
+    h: IMarginEngine.Health = staticcall ENGINE.health(account)
+    wallet: IMarginEngine.WalletState = staticcall ENGINE.wallet(account)
+    assert not self._is_liquidatable(h, wallet), "vault: still for sale"
+    self.sales[account] = 0
+    log ICollateralVault.SaleClosed(account=account)
+
+
+@external
 def buy(
     account: uint256, token: address, amount: uint256, limit: uint256, receiver: address
 ) -> uint256:
@@ -353,8 +367,8 @@ def buy(
 @external
 def seize(account: uint256, token: address):
     """
-    @notice Move what a bankrupt account has of a token to the fund, at value zero: unsold ten minutes after its sale was opened,
-            or its feed has failed. The token is not called. For anyone.
+    @notice Move what a bankrupt account has of a token to the fund, at value zero, when it is unsold ten minutes after its sale
+            was opened. Neither token nor feed is asked, so none that fails can stop it. For anyone.
     @param account The account.
     @param token The token.
     """
@@ -362,9 +376,7 @@ def seize(account: uint256, token: address):
     h: IMarginEngine.Health = staticcall ENGINE.health(account)
     assert h.equity < 0 or (h.equity == 0 and h.gross != 0), "vault: account is solvent"
     elapsed: uint256 = self._elapsed(account)
-    if elapsed < SALE or elapsed == max_value(uint256):
-        # STALE and INVALID are odd
-        assert (self._quote(self.configs[index] & MASK_8) >> 192) & 1 == 1, "vault: sale is running"
+    assert elapsed >= SALE and elapsed != max_value(uint256), "vault: sale is running"
     amount: uint256 = self.units[account][index]
     self._lower(account, index, amount)
     self.totals[index] += amount

@@ -105,18 +105,15 @@ def _resolve(row: Row, leg: Leg, reason: str) -> Action:
 
 
 def plan_sale(row: Row, sale: Sale, now: int, tried: Tried = ()) -> Plan:
-    """Open the sale of what an account has pledged; seize from a bankrupt one what nobody bought,
-    or what has no price (LIQ-7). A resolve has to wait for that.
+    """Open the sale of what an account has pledged; seize from a bankrupt one what nobody bought in
+    ten minutes (LIQ-7). A resolve has to wait for that.
     """
     below = f"E {quote_text(row.equity)} of MM {quote_text(row.maintenance)}"
     actions = []
-    if row.is_bankrupt:
-        # what may be bought no more is the fund's; the others' sale goes on
+    if row.is_bankrupt and sale.is_over(now):
+        reason = f"bankrupt, E {quote_text(row.equity)}; nobody bought it"
         for pledge in sale.pledges:
-            if sale.is_over(now) or not pledge.is_priced:
-                why = "nobody bought it" if sale.is_over(now) else "its feed has failed"
-                reason = f"bankrupt, E {quote_text(row.equity)}; {why}"
-                actions.append(_collateral(Kind.SEIZE, row.account, pledge, pledge.amount, reason))
+            actions.append(_collateral(Kind.SEIZE, row.account, pledge, pledge.amount, reason))
     if row.is_for_sale(now) and not sale.runs(now):
         reason = f"{below}; its collateral is for sale"
         actions.insert(0, Action(Kind.OPEN_SALE, row.account, reason))

@@ -419,6 +419,10 @@ class Plimsoll:
         """Start the clock of the sale of what an account has pledged."""
         return _receipt(self.vault.open_sale(account, sender=sender))
 
+    def close_sale(self, account: int, *, sender: Any = None) -> Receipt:
+        """End the sale of an account that has recovered."""
+        return _receipt(self.vault.close_sale(account, sender=sender))
+
     def buy_collateral(
         self,
         account: int,

@@ -126,6 +126,13 @@ class Vault(Liquidation):
         self.sales[account] = self.time
 
     @call
+    def close_sale(self, sender: str, account: int) -> None:
+        """End the sale of an account that has recovered; anyone."""
+        require(self.has_sale(account), "no sale is open")
+        require(not self.is_for_sale(account, self.standing(account)), "account is for sale")
+        del self.sales[account]
+
+    @call
     def buy(
         self, sender: str, account: int, token: str, amount: int, limit: int, receiver: str
     ) -> int:
@@ -153,11 +160,11 @@ class Vault(Liquidation):
 
     @call
     def seize(self, sender: str, account: int, token: str) -> None:
-        """All units of a bankrupt account that nobody buys, or can price, go to the fund's."""
-        record = self.token(token)
+        """All units of a bankrupt account that nobody has bought go to the fund's."""
+        self.token(token)
         require(is_bankrupt(self.standing(account)), "account is not bankrupt")
         unsold = self.has_sale(account) and self.time - self.sales[account] >= SALE
-        require(unsold or not self.is_tradable(record.market), "sale goes on")
+        require(unsold, "sale goes on")
         amount = self.units_of(account, token)
         self._take_units(account, token, amount)
         self._add_units(FUND, token, amount)

@@ -126,6 +126,7 @@ _APPLY: dict[tuple[str, str], _Apply] = {
         s, a["account"], a["token"], a["amount"], a["receiver"]
     ),
     ("vault", "open_sale"): lambda m, s, a: m.open_sale(s, a["account"]),
+    ("vault", "close_sale"): lambda m, s, a: m.close_sale(s, a["account"]),
     ("vault", "buy"): lambda m, s, a: m.buy(
         s, a["account"], a["token"], a["amount"], a["limit"], a["receiver"]
     ),

@@ -114,6 +114,7 @@ CALLERS: dict[str, dict[str, str]] = {
         "deposit": PLEDGER,
         "withdraw": WITHDRAWER,
         "open_sale": ANYONE,
+        "close_sale": ANYONE,
         "buy": ANYONE,
         "seize": ANYONE,
         "list_token": OWNER,

@@ -898,6 +898,15 @@ class Twin:
             lambda: self.model.open_sale(self._sender(who), account),
         )
 
+    def close_sale(self, who: str, account: int) -> Outcome:
+        """The clock of a sale ends; its account has recovered."""
+        return self._do(
+            "close_sale",
+            (who, account),
+            lambda: self.vault.close_sale(account, sender=self.actor(who)),
+            lambda: self.model.close_sale(self._sender(who), account),
+        )
+
     def buy(self, who: str, account: int, token: int, amount: int, limit: int) -> Outcome:
         """Somebody buys an account's collateral."""
         me = self.actor(who).address

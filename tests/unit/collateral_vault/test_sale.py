@@ -11,6 +11,7 @@ from plimsoll.evm import Revert
 from tests.utils.twin import slot_of
 
 DAY, HOUR, SALE = 86_400, 3_600, 600
+VOID = HOUR
 UNIT = 10**6
 
 
@@ -113,6 +114,31 @@ def test_open_sale_is_refused(world: VaultWorld) -> None:
     # nobody sells for an hour after a call is void
     world.chain.set_time(world.chain.timestamp + HOUR + 1)
     assert world.vault.terms(who.id) == (0, 0)
+
+
+def test_close_sale(world: VaultWorld) -> None:
+    """A sale whose account has recovered ends, so that the next one has its ten minutes."""
+    who = called(world)
+    with reverts("vault: no sale is open"):
+        world.vault.close_sale(who.id)
+    world.vault.open_sale(who.id)
+    with reverts("vault: still for sale"):
+        world.vault.close_sale(who.id)
+    world.price(0, 100)
+    receipt = world.vault.close_sale(who.id)
+    assert of(receipt, "SaleClosed").args["account"] == who.id
+    assert world.vault.sale_opened(who.id) == 0
+    with reverts("vault: no sale is open"):
+        world.vault.close_sale(who.id)
+    world.chain.set_time(world.chain.timestamp + SALE)
+    world.refresh()
+    world.price(0, 88)
+    with reverts("vault: sale is running"):
+        world.vault.seize(who.id, world.weth)
+    world.vault.open_sale(who.id)
+    world.chain.set_time(world.chain.timestamp + VOID + 1)
+    with reverts("vault: no sale is open"):
+        world.vault.close_sale(who.id)
 
 
 def test_buy_is_refused(world: VaultWorld) -> None:
@@ -267,9 +293,15 @@ def test_seize_from_the_solvent_is_refused(world: VaultWorld) -> None:
 
 
 def test_liq_7_a_failed_feed_or_token_does_not_block_a_resolve(world: VaultWorld) -> None:
-    """A dead feed: at once. A token that calls nobody back is never called."""
+    """Neither is asked: ten minutes after the sale was opened it goes, as any other does. A feed
+    that is late for a minute costs nobody his collateral."""
     who, keeper = bankrupt(world), world.party("keeper")
     world.kill(WETH)
+    world.vault.open_sale(who.id)
+    with reverts("vault: sale is running"):
+        world.vault.seize(who.id, world.weth)
+    world.chain.set_time(world.chain.timestamp + SALE)
+    world.refresh(0)
     world.vault.seize(who.id, world.weth)
     world.resolve(who, keeper)
     assert world.size(who) == 0
@@ -306,8 +338,11 @@ def test_a_locked_account_takes_no_collateral(world: VaultWorld) -> None:
 
 def test_liq_8_the_funds_collateral_is_sold_for_the_fund(world: VaultWorld) -> None:
     who, buyer = bankrupt(world), world.buyer()
-    world.kill(WETH)
+    world.vault.open_sale(who.id)
+    world.chain.set_time(world.chain.timestamp + SALE)
+    world.refresh()
     world.vault.seize(who.id, world.weth)
+    world.kill(WETH)
     with reverts("vault: no fresh price"):
         world.vault.buy(FUND, world.weth, 1, MAX, buyer, sender=buyer)
     world.feeds[WETH].set_mode(0)

@@ -155,6 +155,8 @@ def test_liq_7_the_house_has_none_that_counts(vaulted: Any, weak: int) -> None:
     vaulted.model.set_time(model.time + DAY + 1)
     vaulted.answer(0, 55 * WAD)
     equity = model.equity(FUND)
+    model.open_sale(STRANGER, weak)
+    vaulted.pass_time(SALE)
     model.seize(STRANGER, weak, GEM)
     assert (model.units_of(FUND, GEM), model.units_of(weak, GEM)) == (WAD // 4, 0)
     vaulted.answer(GEM_MARKET, 2_000 * WAD)
@@ -649,17 +651,33 @@ def test_liq_7_seize_then_resolve(vaulted: Any, weak: int) -> None:
     assert model.identities() == []
 
 
-def test_liq_7_a_dead_token_is_seized_at_once(vaulted: Any, weak: int) -> None:
-    """Stale or failed, without a sale; the other token still waits for its sale."""
+def test_liq_7_a_dead_token_is_seized_after_its_sale(vaulted: Any, weak: int) -> None:
+    """Stale or failed: ten minutes after its sale was opened, not before; so is the other token."""
     model = vaulted.model
     model.vault_deposit(address(WEAK), weak, BIT, 1)
     vaulted.answer(0, 54 * WAD)
+    model.open_sale(STRANGER, weak)
     for answer, updated_at in ((None, 0), (2_000 * WAD, model.time - 3_601)):
         other = model.copy()
         other.set_answer(GEM_MARKET, answer, updated_at)
+        refused("sale goes on", other.seize, STRANGER, weak, GEM)
+        other.set_time(model.time + SALE)
         other.seize(STRANGER, weak, GEM)
-        refused("sale goes on", other.seize, STRANGER, weak, BIT)
         refused("collateral", other.resolve, STRANGER, weak, 0, account_of(KEEPER))
+        other.seize(STRANGER, weak, BIT)
+
+
+def test_liq_7_close_sale(vaulted: Any, weak: int) -> None:
+    """Of an account that is not for sale by its margin any more; the next one begins anew."""
+    model = vaulted.model
+    vaulted.answer(0, 54 * WAD)
+    refused("no sale", model.close_sale, STRANGER, weak)
+    model.open_sale(STRANGER, weak)
+    refused("is for sale", model.close_sale, STRANGER, weak)
+    vaulted.answer(0, 100 * WAD)
+    model.close_sale(STRANGER, weak)
+    refused("no sale", model.close_sale, STRANGER, weak)
+    assert not model.has_sale(weak)
 
 
 def test_liq_7_seize_needs_a_bankrupt_account(vaulted: Any, weak: int) -> None:
@@ -806,6 +824,8 @@ def test_liq_7_the_funds_units_count_for_the_cap(vaulted: Any, weak: int) -> Non
     model = vaulted.model
     vaulted.answer(0, 55 * WAD)
     model.set_answer(GEM_MARKET, None, 0)
+    model.open_sale(STRANGER, weak)
+    vaulted.pass_time(SALE)
     model.seize(STRANGER, weak, GEM)
     vaulted.answer(GEM_MARKET, 2_000 * WAD)
     model.set_cap(OWNER, GEM, WAD // 4)
