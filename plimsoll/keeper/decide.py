@@ -42,6 +42,9 @@ from plimsoll.reference.numbers import DAY, PSI, SALE, WAD, ceil_div, sgn
 
 Tried = Collection[tuple[object, ...]]
 
+#: of claims less than one part in so many matures within ten minutes (LED-4)
+_MATURING = 8
+
 
 def quote_text(amount: int) -> str:
     """An amount in WAD for people, with two decimals."""
@@ -127,30 +130,44 @@ def plan_sale(row: Row, sale: Sale, now: int, tried: Tried = ()) -> Plan:
 
 
 def plan_purchases(
-    row: Row, sale: Sale, budget: int, scale: int, policy: Policy, tried: Tried = ()
+    row: Row,
+    sale: Sale,
+    budget: int,
+    scale: int,
+    policy: Policy,
+    tried: Tried = (),
+    *,
+    settled: bool = False,
 ) -> Plan:
     """Buy what is for sale, the deepest discount first, as far as the budget and the need reach.
 
     `budget` is in quote token units, `scale` quote WAD per unit. The cost falls with time, so that
-    what is bought later than decided costs the limit at most.
+    what is bought later than decided costs the limit at most. The need falls as well, while claims
+    mature and are paid: an account with claims is settled first, unless that was done (`settled`)
+    within `settle_every`, and as much as can have matured since is left out.
     """
     if budget <= 0 or sale.need == 0:
         return Plan()
     usable = [pledge for pledge in sale.pledges if pledge.is_priced and pledge.price]
     usable.sort(key=lambda pledge: (-pledge.haircut, pledge.token))
     settle = Action(Kind.SETTLE, row.account, "its claims are paid before it has to sell")
-    if row.account != FUND and row.claims > 0 and row.held != row.blind and settle.key not in tried:
-        return Plan([settle] if any(_deep(p, sale, policy) for p in usable) else [])
+    need = sale.need
+    if row.account != FUND and row.claims > 0 and row.held != row.blind:
+        if not settled and settle.key not in tried:
+            return Plan([settle] if any(_deep(p, sale, policy) for p in usable) else [])
+        need = max(0, need - row.claims // _MATURING)
     for pledge in usable:
         if not _deep(pledge, sale, policy):
             continue
         rate = pledge.rate(sale.share)
         # the engine's own bounds: the need may be passed by less than a unit, the cost rounds up
-        most = (sale.need * RATE_UNIT - 1) // rate + 1
+        most = (need * RATE_UNIT - 1) // rate + 1
         units = min(pledge.amount, most, budget * scale * RATE_UNIT // rate)
-        if units == 0:
+        if units <= 0:
             continue
         cost = ceil_div(ceil_div(units * rate, RATE_UNIT), scale)
+        if cost * scale < policy.minimum_slice and units < pledge.amount:
+            continue
         off = pledge.haircut * sale.share * 10**4 // DISCOUNT_UNIT
         reason = (
             f"{quote_text(units * pledge.scale)} {pledge.name or 'tokens'} for "

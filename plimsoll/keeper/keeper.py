@@ -217,8 +217,16 @@ class _Tick:
         budget = self._budget()
         if not budget:
             return Plan()
-        scale = self.reader.scale
-        return decide.plan_purchases(row, sale, budget, scale, self.policy, self.tried)
+        last = self.keeper._settled_at.get(row.account)
+        return decide.plan_purchases(
+            row,
+            sale,
+            budget,
+            self.reader.scale,
+            self.policy,
+            self.tried,
+            settled=last is not None and 0 <= self.now - last < min(self.policy.settle_every, 600),
+        )
 
     def _budget(self) -> int:
         """What may still be spent on collateral, quote token units: of the operator's budget, and
@@ -416,6 +424,8 @@ class _Tick:
     def _learn(self, result: Result) -> None:
         """Forget what the action has changed, and remember what will not work again."""
         self.keeper.spent += result.spent
+        if result.action.kind is Kind.SETTLE and result.outcome is Outcome.DONE:
+            self.keeper._settled_at[result.action.account] = self.now
         offer = result.action.offer
         if offer is not None:
             self.book.used(offer.order_hash)

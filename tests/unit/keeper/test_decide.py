@@ -754,15 +754,32 @@ def test_liq_7_deepest_discount_first() -> None:
 
 
 def test_liq_7_claims_are_paid_before_a_purchase() -> None:
-    """They lower the need: what was decided before would be more than is needed."""
-    subject = pledged(50, losses=0, cash=20 * WAD)  # claims of 30
+    """They lower the need: what was decided before would be more than is needed. Once settled, what
+    may have matured since is left to the claims."""
+    subject = pledged(50, losses=0, cash=10 * WAD)  # claims of 40
     found = buy(10**6, sale(need=450 * WAD), subject)
     assert kinds(found) == [Kind.SETTLE]
-    chosen = Policy(buy_collateral=1)
     tried = {action.key for action in found.actions}
-    again = decide.plan_purchases(subject, sale(need=450 * WAD), 10**12, SCALE, chosen, tried)
-    assert kinds(again) == [Kind.BUY]
+    args = (subject, sale(need=450 * WAD), 10**12, SCALE, Policy(buy_collateral=1))
+    for again in (
+        decide.plan_purchases(*args, tried),
+        decide.plan_purchases(*args, settled=True),
+    ):
+        (action,) = again.actions
+        # the last unit may pass the need, and the cost rounds up
+        assert (action.kind, action.limit) == (Kind.BUY, 445 * 10**6 + 1)
     assert not buy(10**6, sale(need=450 * WAD, share=0), subject).actions
+    # a need that the claims may pay
+    args = (subject, sale(need=5 * WAD), 10**12, SCALE, Policy(buy_collateral=1))
+    assert not decide.plan_purchases(*args, settled=True).actions
+
+
+def test_liq_7_no_purchase_of_next_to_nothing() -> None:
+    """Less than the smallest slice, unless it is all there is."""
+    assert not buy(10**6, sale(need=9 * WAD)).actions
+    assert buy(10**6, sale(need=10 * WAD)).actions
+    (action,) = buy(10**6, sale(pledge(0), pledge(1, scale=1, price=WAD), need=WAD)).actions
+    assert action.units == WAD
 
 
 def test_liq_7_collateral_of_the_fund() -> None:
