@@ -130,7 +130,7 @@ def test_led_5_walks_in_other_worlds(
 def test_liq_8_walk_of_a_poor_fund() -> None:
     """A fund that losses wipe out again and again: its shares are counted anew, requests too."""
     scenario = BackersScenario(Twin(replace(worlds.three_markets(6), fund=300)))
-    walk(scenario, seed=28, steps=1_500, episode=500)
+    walk(scenario, seed=4, steps=1_500, episode=500)
     for what in ("deposit", "mint", "request", "cancel", "redeem", "withdraw"):
         assert scenario.done[f"fund {what}"] > 2, what
     assert scenario.done["fund: new series"] > 1

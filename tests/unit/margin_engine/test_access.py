@@ -42,6 +42,10 @@ def direct(world: World, handle: Handle) -> Iterator[tuple[str, tuple[Any, ...]]
         "delist": (0,),
         "delist_at": (0, wad(100)),
         "transfer_ownership": (trader.key,),
+        "set_vault": (world.owner,),
+        "note_arrears": (trader.id,),
+        "clear_arrears": (trader.id,),
+        "mark_collateral": (trader.id, True),
         "call_margin": (trader.id,),
         "reclaim": (trader.id,),
         "sync": (0,),
@@ -85,7 +89,7 @@ def test_access_code_contracts_do_not_touch_the_engine(world: World, code: str) 
     # the code contract's ledger knows nobody
     if code in ("extension", "settlement"):
         own = world.chain.at(target.address, *world.parts)
-        assert own.wallet(trader.id) == (0, 0, 0, 0, False, 0)
+        assert own.wallet(trader.id) == (0, 0, 0, 0, False, 0, False, 0)
 
 
 def test_access_deposit_into_a_code_contract_is_lost_to_nobody_else(world: World) -> None:
@@ -104,7 +108,7 @@ def test_access_ether_is_refused(world: World) -> None:
     """By every function, by nothing at all, and by whatever the engine does not know."""
     for name, functions in CALLERS.items():
         handle = {"RiskModel": world.risk, "PriceOracle": world.oracle}.get(name, world.engine)
-        if name in ("InsuranceFund", "MarginLens", "Timelock"):
+        if name in ("CollateralVault", "InsuranceFund", "MarginLens", "Timelock"):
             continue
         for entry in load(name).abi:
             if entry["type"] != "function":

@@ -64,7 +64,7 @@ def test_resolve_default(world: World, trader: Party, maker: Party, keeper: Part
     """
     fund = world.cash(FUND)
     world.resolve(trader, keeper)
-    assert world.engine.wallet(trader.id) == (0, 0, world.chain.timestamp, 0, False, 0)
+    assert world.engine.wallet(trader.id) == (0, 0, world.chain.timestamp, 0, False, 0, False, 0)
     assert world.engine.position(trader.id, 0) == (0, 0, 0, 0, 0, 0, 0, 0)
     assert fund - world.cash(FUND) == wad("50.75")
     assert world.cash(keeper) == REWARD

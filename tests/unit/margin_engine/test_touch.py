@@ -90,7 +90,7 @@ def test_touch_default_drops_an_ended_leg_without_profit(world: World, trader: P
     world.engine.touch(trader.id)
     flat = world.party("flat", 10)
     world.engine.touch(flat.id)
-    assert world.engine.wallet(flat.id) == (wad(10), 0, 0, 0, False, 0)
+    assert world.engine.wallet(flat.id) == (wad(10), 0, 0, 0, False, 0, False, 0)
     # entered at the mark at which the book then ends
     gambler, other = world.party("gambler", 100), world.party("other", 1_000)
     world.trade(gambler, other, wad(10), market=2)

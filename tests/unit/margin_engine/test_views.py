@@ -11,6 +11,7 @@ from engine_world import (
     MAX,
     REWARD,
     TREASURY,
+    ZERO_ADDRESS,
     Config,
     World,
     reverts,
@@ -39,6 +40,8 @@ def test_health_default(world: World) -> None:
         "initial": wad("124.875"),
         "gross": wad(1_625),
         "blind": 0,
+        "collateral": 0,
+        "losses": wad(25),
     }
     world.kill(1)
     world.chain.mine(seconds=3_601)
@@ -63,20 +66,20 @@ def test_health_default_flat_asks_no_oracle(world: World) -> None:
 
 def test_wallet_default(world: World) -> None:
     trader = world.party("trader", 7)
-    assert world.engine.wallet(trader.id) == (wad(7), 0, 0, 0, False, 0)
+    assert world.engine.wallet(trader.id) == (wad(7), 0, 0, 0, False, 0, False, 0)
     world.engine.cancel_below(trader.id, 2**56 - 1, sender=trader.key)
-    assert world.engine.wallet(trader.id) == (wad(7), 0, 0, 0, False, 0)
+    assert world.engine.wallet(trader.id) == (wad(7), 0, 0, 0, False, 0, False, 0)
     assert world.engine.wallet(FUND)[0] == wad(10**6) - MARKETS * BUFFER
-    assert world.engine.wallet(TREASURY) == (0, 0, 0, 0, False, 0)
-    assert world.engine.wallet(3) == (0, 0, 0, 0, False, 0)
+    assert world.engine.wallet(TREASURY) == (0, 0, 0, 0, False, 0, False, 0)
+    assert world.engine.wallet(3) == (0, 0, 0, 0, False, 0, False, 0)
 
 
 def test_wallet_default_house_is_one_word(world: World) -> None:
     """Fund and treasury share a word; neither shows the other's part."""
     fund = world.cash(FUND)
     world.trade(world.party("taker", 1_000), world.party("maker", 1_000), wad(10))
-    assert world.engine.wallet(FUND) == (fund + wad("0.56"), 0, 0, 0, False, 0)
-    assert world.engine.wallet(TREASURY) == (wad("0.14"), 0, 0, 0, False, 0)
+    assert world.engine.wallet(FUND) == (fund + wad("0.56"), 0, 0, 0, False, 0, False, 0)
+    assert world.engine.wallet(TREASURY) == (wad("0.14"), 0, 0, 0, False, 0, False, 0)
 
 
 def test_position_default(world: World) -> None:
@@ -192,7 +195,8 @@ def test_reward_rule_default(world: World) -> None:
 
 def test_addresses_default(world: World) -> None:
     expected = (world.token, world.oracle, world.risk, world.fund)
-    assert world.engine.addresses() == tuple(each.address for each in expected)
+    # the vault is named later (tests/unit/collateral_vault)
+    assert world.engine.addresses() == (*(each.address for each in expected), ZERO_ADDRESS)
 
 
 def test_owner_default(world: World) -> None:

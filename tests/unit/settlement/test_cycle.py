@@ -60,8 +60,8 @@ def test_led_3_a_day_settled(world: Deployed) -> None:
     second = cycle(world)
     btc = second.markets[0]
     assert btc.received == 0
-    # 24 half-lives: one part in 2**24 is left
-    assert 0 < 20_000 * WAD - btc.paid < 20_000 * WAD // 2**23
+    # 24 half-lives: of one part in 2**24 twice as much is held back
+    assert 0 < 20_000 * WAD - btc.paid < 20_000 * WAD // 2**22
     assert btc.claims == 20_000 * WAD - btc.paid
     assert world.plimsoll.wallet(bear)[0] - cash == btc.paid
     assert total(world) == before
