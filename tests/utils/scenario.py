@@ -882,16 +882,14 @@ class Scenario:
             broke = [a for a in pledged if self.model.band(a) == "bankrupt"]
         account = choice.pick(broke or pledged)
         kind = choice.number(0, 9)
-        if kind < 9:
-            if not self.model.has_sale(account):
-                self._count("open sale", self.twin.open_sale("stranger", account))
-            if choice.number(0, 9):
-                self._pass(SALE - (choice.number(0, 9) == 0))
-        else:
-            on_sale = [a for a in pledged if self.model.has_sale(a)]
-            self._count(
-                "close sale", self.twin.close_sale("stranger", choice.pick(on_sale or pledged))
-            )
+        if not self.model.has_sale(account):
+            self._count("open sale", self.twin.open_sale("stranger", account))
+        if kind == 9:
+            if choice.number(0, 3):  # it recovers
+                self.twin.deposit("stranger", account, 4 * self.wealth)
+            self._count("close sale", self.twin.close_sale("stranger", account))
+        elif choice.number(0, 9):
+            self._pass(SALE - (choice.number(0, 9) == 0))
         if kind < 3:
             self._kill_feed(choice, self._listed(self._token(choice, account)).market)
         for token in range(len(self.twin.pledges)):
