@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
+from plimsoll.evm import Account
 from plimsoll.gas.backend import Call
 from plimsoll.gas.errors import RowError
 from plimsoll.gas.stage import MARKETS, PRICE, UNITS, Stage
@@ -350,6 +352,116 @@ def _cancel_order(s: Stage) -> Call:
 @_row("cancel_below", "cancel_below")
 def _cancel_below(s: Stage) -> Call:
     return s.do("cancel_below", account_id(s.maker), 1_000, sender=s.maker)
+
+
+# ---------------------------------------------------------------------------------- collateral
+
+#: the token of the plan, at the price of market 0 less a tenth
+_TOKEN = "C0"
+
+
+def _vault(s: Stage, function: str, *args: Any, sender: Account) -> Call:
+    return s.call(s.plimsoll.vault, function, *args, sender=sender)
+
+
+def _pledge(s: Stage, amount: str) -> Call:
+    """The trader brings an amount of the token."""
+    p, units = s.plimsoll, s.plimsoll.to_collateral_units(_TOKEN, amount)
+    p.mint_collateral(_TOKEN, s.trader, 2 * units)
+    p.approve_vault(_TOKEN, sender=s.trader)
+    token = p.collateral_token(_TOKEN).token.address
+    return _vault(s, "deposit", account_id(s.trader), token, units, sender=s.trader)
+
+
+def _pledged(s: Stage, amount: str, price: int) -> None:
+    """The trader, with some collateral, is short in market 1, which rises."""
+    _pledge(s, amount).send()
+    s.short(s.trader, 4, 1)
+    s.price(1, price)
+
+
+def _on_sale(s: Stage, price: int, seconds: int) -> None:
+    """A sale of 0.05 of the token has been open for so long."""
+    _pledged(s, "0.05", price)
+    _vault(s, "open_sale", account_id(s.trader), sender=s.keeper).send()
+    s.backend.advance(seconds)
+    s.price(0, PRICE)
+    s.price(1, price)
+
+
+@_row("pledge", "vault: deposit by an account with a position")
+def _pledge_row(s: Stage) -> Call:
+    s.short(s.trader, 1)
+    return _pledge(s, "0.05")
+
+
+@_row("unpledge", "vault: withdraw a part of it, no position")
+def _unpledge(s: Stage) -> Call:
+    _pledge(s, "1").send()
+    token = s.plimsoll.collateral_token(_TOKEN).token.address
+    who = account_id(s.trader)
+    return _vault(s, "withdraw", who, token, 10**17, s.trader.address, sender=s.trader)
+
+
+@_row("trade_pledged", "trade, same order, the taker's margin stands on collateral")
+def _trade_pledged(s: Stage) -> Call:
+    _pledge(s, "10").send()
+    order = s.order(s.maker, 0, 20, PRICE)
+    s.fill(order, s.trader, 7).send()
+    return s.fill(order, s.trader, 1)
+
+
+@_row("takeover_pledged", "takeover, partial, of an account with collateral")
+def _takeover_pledged(s: Stage) -> Call:
+    _pledge(s, "0.05").send()
+    _below_psi(s)
+    s.price(0, 2_215)
+    s.fold()
+    return s.takeover("0.5")
+
+
+@_row("open_sale", "vault: open_sale")
+def _open_sale(s: Stage) -> Call:
+    _pledged(s, "0.05", 2_220)
+    return _vault(s, "open_sale", account_id(s.trader), sender=s.keeper)
+
+
+@_row("buy", "vault: buy a part of what is for sale")
+def _buy(s: Stage) -> Call:
+    _on_sale(s, 2_220, 60)
+    s.plimsoll.approve_vault(sender=s.backer)
+    token = s.plimsoll.collateral_token(_TOKEN).token.address
+    what = (account_id(s.trader), token, 10**16, 100 * UNITS, s.backer.address)
+    return _vault(s, "buy", *what, sender=s.backer)
+
+
+@_row("seize", "vault: seize what a bankrupt account has of a token")
+def _seize(s: Stage) -> Call:
+    _on_sale(s, 2_300, 600)
+    token = s.plimsoll.collateral_token(_TOKEN).token.address
+    return _vault(s, "seize", account_id(s.trader), token, sender=s.keeper)
+
+
+def _owing(s: Stage) -> Call:
+    """The trader's cash does not reach for what it owes in market 1; its collateral would."""
+    _pledged(s, "1", 2_300)
+    return s.do("note_arrears", account_id(s.trader), sender=s.keeper)
+
+
+@_row("note_arrears", "note_arrears, 1 market")
+def _note_arrears(s: Stage) -> Call:
+    return _owing(s)
+
+
+@_row("clear_arrears", "clear_arrears: a claim in a second market goes for them")
+def _clear_arrears(s: Stage) -> Call:
+    s.fill(s.order(s.maker, 2, -1, PRICE), s.trader, 1).send()
+    s.price(2, 2_600)
+    _owing(s).send()
+    s.backend.advance(DAY)
+    for market, price in enumerate((PRICE, 2_300, 2_600)):
+        s.price(market, price)
+    return s.do("clear_arrears", account_id(s.trader), sender=s.keeper)
 
 
 # --------------------------------------------------------------------------------------- house
