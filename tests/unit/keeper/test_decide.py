@@ -451,7 +451,7 @@ def test_settlement_has_an_interval() -> None:
     loser, winner = [owing(1, 500, 0, cash=501)], [owing(1, 0, 500)]
     assert not decide.to_settle(loser, {1: 1_000}, 1_599, POLICY)
     assert decide.to_settle(loser, {1: 1_000}, 1_600, POLICY)
-    # a claim has half matured after an hour (LED-4): to pay it every ten minutes is wasted
+    # nothing of a new claim is paid for an hour (LED-4): to settle every ten minutes is waste
     assert not decide.to_settle(winner, {1: 1_000}, 4_599, POLICY)
     assert decide.to_settle(winner, {1: 1_000}, 4_600, POLICY)
     assert not decide.to_settle([entry], {}, 0, Policy(settle=False))
