@@ -14,13 +14,8 @@ from . import decay
 from . import refusal
 
 MARKETS: constant(uint256) = 16
-MAX_HELD: constant(uint256) = 8
-FUND: constant(uint256) = 1
-TREASURY: constant(uint256) = 2
 WAD: constant(uint256) = 10**18
 A_ONE: constant(uint256) = 10**18
-A_MIN: constant(uint256) = 10**15
-K0_MAX: constant(int256) = 2**149
 
 MASK_184: constant(uint256) = 2**184 - 1
 MASK_104: constant(uint256) = 2**104 - 1
@@ -29,7 +24,6 @@ MASK_96: constant(uint256) = 2**96 - 1
 MASK_60: constant(uint256) = 2**60 - 1
 MASK_32: constant(uint256) = 2**32 - 1
 MASK_20: constant(uint256) = 2**20 - 1
-MASK_16: constant(uint256) = 2**16 - 1
 LIMIT_103: constant(uint256) = 2**103
 # a reserve is stored as a fraction of pnl in units of one over this
 RESERVE_UNIT: constant(uint256) = 2**40 - 1
@@ -123,7 +117,7 @@ struct Leg:
     size: int256
     # quote WAD, signed
     pnl: int256
-    # the part of it that has not matured, quote WAD
+    # the part of it that is still maturing, quote WAD; twice as much is held back (LED-4)
     reserve: uint256
 
 

@@ -18,7 +18,6 @@ uses: valuation
 
 MASK_104: constant(uint256) = 2**104 - 1
 MASK_16: constant(uint256) = 2**16 - 1
-LIMIT_103: constant(uint256) = 2**103
 MARKETS: constant(uint256) = 16
 NO_MARKET: constant(uint256) = 16
 FUND: constant(uint256) = 1
@@ -32,12 +31,6 @@ def _account_quotes(account: uint256) -> uint256[16]:
     @notice Quotes of the markets in which the account is live; a flat account asks no oracle.
     """
     return valuation._quotes(ledger._live(account, (ledger.wallets[account] >> 104) & MASK_16))
-
-
-@internal
-@view
-def _is_account(account: uint256) -> bool:
-    return account >> 96 != 0 or account == FUND
 
 
 @internal
