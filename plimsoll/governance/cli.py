@@ -41,8 +41,8 @@ _sends = together(_reads, account_option(1), dry_run_option)
 def main() -> None:
     """Owner's calls: schedule them in the timelock, wait, execute them.
 
-    The owner of engine, risk model and oracle is the timelock. Proposers schedule and cancel,
-    executors execute what is due; every operation has an id.
+    The owner of engine, risk model, oracle and vault is the timelock. Proposers schedule and
+    cancel, executors execute what is due; every operation has an id.
     """
 
 

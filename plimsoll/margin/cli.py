@@ -19,8 +19,8 @@ def main(account: str, **where: Any) -> None:
     """Take the margin of ACCOUNT apart, and say what would move it.
 
     ACCOUNT is an id, or its owner's address with /INDEX behind it (0 if left out). Shown are the
-    parts of the margin, what each position adds, the price of each leg at which the others fixed
-    E = MM, and MM and IM as prices, volatility and correlations move.
+    parts of the margin, what each position adds, what collateral counts for, the price of each leg
+    at which the others fixed E = MM, and MM and IM as prices, volatility and correlations move.
     """
     with connected(where) as (plimsoll, _):
         wanted = parse_account(account)

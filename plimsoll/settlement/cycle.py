@@ -36,7 +36,7 @@ class _Open:
 
 
 def held_back(pnl: int, fraction: int, elapsed: int) -> int:
-    """The part of a recorded pnl that has not matured (LED-4): twice its reserve."""
+    """The part of a recorded pnl that is not paid yet (LED-4): twice its reserve."""
     if pnl <= 0 or not fraction:
         return 0
     reserve = ceil_div(ceil_div(pnl * fraction, Q) * decay(elapsed), DECAY_ONE)

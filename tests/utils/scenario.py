@@ -868,7 +868,7 @@ class Scenario:
             self.done["buy, diverged"] += diverged
 
     def seize(self, choice: Choice) -> None:
-        """A bankrupt account's collateral that nobody buys, or whose feed fails; then a resolve."""
+        """A bankrupt account's collateral that nobody buys, or nobody can; then a resolve."""
         pledged = self._pledged()
         if not pledged:
             self.pledge(choice)

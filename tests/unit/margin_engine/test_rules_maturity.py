@@ -75,7 +75,7 @@ def test_led_4_a_hundred_touches_are_as_one(world: World) -> None:
 
 
 def test_led_4_a_loss_eats_the_reserve_first(world: World) -> None:
-    """An hour after 40 at 108 it is worth 20 at 104, which are the 20 that have matured."""
+    """An hour after 40 at 108 it is worth 20 at 104: the loss has eaten what held them back."""
     trader = winner(world)
     world.engine.touch(trader.id)
     world.chain.mine(seconds=HOUR)
