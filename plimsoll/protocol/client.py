@@ -195,7 +195,8 @@ class Plimsoll:
     @property
     def owned(self) -> tuple[Contract, ...]:
         """The contracts that have an owner."""
-        return (self.oracle, self.risk, self.vault, self.admin, self.extension, self.engine)
+        engine = (self.admin, self.liquidation, self.settlement, self.extension, self.engine)
+        return (self.oracle, self.risk, self.vault, *engine)
 
     # -- names -------------------------------------------------------------------------------------
 

@@ -48,11 +48,6 @@ class Stage:
         assert self.twin.sync("anyone", market).accepted
         self.twin.pass_blocks(2)
 
-    def is_below(self, name: str) -> bool:
-        """Whether an account is below its maintenance margin."""
-        now = self.health(name)
-        return bool(now.equity < now.maintenance)
-
     def health(self, name: str) -> Any:
         """The engine's view."""
         return self.twin.engine.health(self.twin.account(name))

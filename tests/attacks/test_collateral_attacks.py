@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from plimsoll.reference.numbers import HOUR, WAD
+from plimsoll.reference.numbers import HOUR, SALE, WAD
 from tests.attacks.stage import PRICE, UNIT, Stage
 from tests.utils import worlds
 from tests.utils.twin import Twin
@@ -18,7 +18,6 @@ TOKEN = 0
 #: market 1's price at the start
 OTHER = 17 * WAD + 123_456_789
 MANY = 10**30
-SALE = 600
 
 
 @pytest.fixture(scope="module")

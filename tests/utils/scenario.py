@@ -179,9 +179,6 @@ class Scenario:
 
     # -- choosing ----------------------------------------------------------------------------------
 
-    def _chance(self, choice: Choice, percent: int) -> bool:
-        return choice.number(1, 100) <= percent
-
     def _market(self, choice: Choice) -> int:
         return choice.number(0, self.twin.count - 1)
 

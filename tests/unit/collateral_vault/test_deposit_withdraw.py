@@ -238,6 +238,7 @@ def test_led_6_a_flat_account_asks_no_oracle(world: VaultWorld) -> None:
         world.kill(market)
     world.vault.withdraw(who.id, world.weth, WAD, who.key, sender=who.key)
     world.vault.withdraw(who.id, world.wbtc, 10**8, who.key, sender=who.key)
+    assert not any(world.vault.balances(who.id))
 
 
 def test_a_margin_call_ends_by_collateral(world: VaultWorld) -> None:

@@ -9,7 +9,6 @@ from plimsoll.evm import Account, Artifact, Chain, Handle, load
 
 WAD = 10**18
 VIRTUAL = 10**12
-CASH_MAX = 2**103 - 1
 NOTICE = 7 * 86_400
 START_PRICE = 2_000
 MARKETS = 2
