@@ -48,7 +48,7 @@ def test_json(run: Run, tmp_path: Path) -> None:
     assert json.loads(Path(data["file"]).read_text())["markets"] == data["markets"]
 
 
-def test_liq_7_overdue_accounts_are_named(world: Deployed, run: Run) -> None:
+def test_liq_7_overdue_accounts_are_named(world: Deployed, run: Run, tmp_path: Path) -> None:
     """Noted, and its cash does not pay: the statement says what it owes and what it has."""
     account, p = world.open("pledger", 100), world.plimsoll
     owner = p.owner_of(account)
@@ -57,7 +57,8 @@ def test_liq_7_overdue_accounts_are_named(world: Deployed, run: Run) -> None:
     p.deposit_collateral(account, "WETH", WAD, sender=owner)
     world.trade("pledger", "bear", "DOGE", 10_000)
     world.price("DOGE", "0.36")
-    assert json.loads(run("--cycle", "--account", ANYONE, "--json", "-").output)["overdue"] == []
+    done = run("--cycle", "--account", ANYONE, "--store", str(tmp_path), "--json", "-")
+    assert json.loads(done.output)["overdue"] == []
     p.note_arrears(account)
     (late,) = json.loads(run(hex(account), "--account", ANYONE, "--json", "-").output)["overdue"]
     assert late["account"] == hex(account)
