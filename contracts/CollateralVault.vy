@@ -14,6 +14,7 @@
 from ethereum.ercs import IERC20
 from ethereum.ercs import IERC20Detailed
 from snekmate.auth import ownable
+from .interfaces import IAggregatorV3
 from .interfaces import ICollateralVault
 from .interfaces import IEngine
 from .interfaces import IMarginEngine
@@ -43,8 +44,11 @@ PSI: constant(int256) = 7 * 10**17
 VOID: constant(uint256) = 3_600
 SALE: constant(uint256) = 600
 PATIENCE: constant(uint256) = 3_600
+# for so long noted arrears stand
+NOTED: constant(uint256) = 2 * 86_400
 
 FRESH: constant(uint256) = 0
+STALE: constant(uint256) = 1
 DIVERGED: constant(uint256) = 2
 MASK_96: constant(uint256) = 2**96 - 1
 MASK_24: constant(uint256) = 2**24 - 1
@@ -427,11 +431,12 @@ def worth(account: uint256) -> (uint256, uint256):
             word: uint256 = self.configs[index]
             market: uint256 = word & MASK_8
             # rounds down; see `_check_cap` for the bound
+            haircut: uint256 = self._haircut(word)
             value: uint256 = (
                 self.units[account][index]
                 * self._scale(word)
-                * self._price(market, quotes[market])
-                * (HAIRCUT_UNIT - self._haircut(word)) // 10**23
+                * self._price(market, quotes[market], haircut)
+                * (HAIRCUT_UNIT - haircut) // 10**23
             )
             total += value
             if quotes[market] >> 192 == FRESH:
@@ -554,19 +559,34 @@ def _quote(market: uint256) -> uint256:
 
 @internal
 @view
-def _price(market: uint256, quote: uint256) -> uint256:
+def _price(market: uint256, quote: uint256, haircut: uint256) -> uint256:
     """
-    @notice The price that collateral counts at, WAD: of two that disagree the better one, of a feed that has failed the last
-            good one, for a day.
+    @notice The price that collateral counts at, WAD: of two that disagree the better one, at most a haircut above its own; of
+            a feed that has failed the last good one, for a day.
     """
     price: uint256 = quote & MASK_96
     status: uint256 = quote >> 192
+    if status == FRESH:
+        return price
     if status == DIVERGED:
-        return max(price, (quote >> 96) & MASK_96)
-    if status != FRESH:
-        if block.timestamp > (staticcall ORACLE.last_good(market)).time + DAY:
-            return 0
-    return price
+        # a reference that lies must not make an account untouchable; rounds down
+        most: uint256 = price + price * haircut // HAIRCUT_UNIT
+        return max(price, min((quote >> 96) & MASK_96, most))
+    last: uint256 = 0
+    if status == STALE:
+        # it answers, so its own time is known; nobody could have stored a checkpoint since
+        feed: IPriceOracle.Feed = staticcall ORACLE.feed(market)
+        round_id: uint80 = 0
+        answer: int256 = 0
+        started_at: uint256 = 0
+        answered_in: uint80 = 0
+        round_id, answer, started_at, last, answered_in = staticcall IAggregatorV3(
+            feed.feed
+        ).latestRoundData()
+        last += feed.heartbeat
+    else:
+        last = (staticcall ORACLE.last_good(market)).time
+    return price if block.timestamp <= last + DAY else 0
 
 
 @internal
@@ -606,10 +626,9 @@ def _rate(index: uint256, share: uint256) -> uint256:
     quote: uint256 = self._quote(market)
     # FRESH and DIVERGED are even
     assert (quote >> 192) & 1 == 0, "vault: no fresh price"
+    haircut: uint256 = self._haircut(word)
     return (
-        self._scale(word)
-        * self._price(market, quote)
-        * (DISCOUNT_UNIT - self._haircut(word) * share)
+        self._scale(word) * self._price(market, quote, haircut) * (DISCOUNT_UNIT - haircut * share)
     )
 
 
@@ -659,7 +678,11 @@ def _terms(account: uint256) -> (uint256, uint256):
         elapsed = self._elapsed(account)
         if elapsed == max_value(uint256):
             elapsed = 0
-    elif wallet.since != 0 and block.timestamp >= wallet.since + PATIENCE:
+    elif (
+        wallet.since != 0
+        and block.timestamp >= wallet.since + PATIENCE
+        and block.timestamp <= wallet.since + NOTED
+    ):
         elapsed = block.timestamp - wallet.since - PATIENCE
     else:
         return 0, 0

@@ -24,6 +24,8 @@ MARKETS: constant(uint256) = 16
 MASK_16: constant(uint256) = 2**16 - 1
 FUND: constant(uint256) = 1
 DAY: constant(uint256) = 86_400
+# a note stands for so long
+VOID: constant(uint256) = 2 * 86_400
 
 
 @internal
@@ -81,7 +83,8 @@ def _note(account: uint256):
     if self._owed(account) == 0:
         refusal._because(refusal.ARREARS_NONE)
     wallet: uint256 = ledger.wallets[account]
-    if wallet & ledger.OVERDUE != 0:
+    # one that is old may be of arrears that were paid long ago
+    if wallet & ledger.OVERDUE != 0 and block.timestamp <= ledger.since[account] + VOID:
         refusal._because(refusal.ARREARS_ALREADY_NOTED)
     wallet |= ledger.OVERDUE
     ledger.wallets[account] = wallet
@@ -99,9 +102,20 @@ def _clear(account: uint256):
         refusal._because(refusal.CUSTODY_NO_SUCH_ACCOUNT)
     if wallet & ledger.LOCKED != 0:
         refusal._because(refusal.CUSTODY_ACCOUNT_IS_LOCKED)
-    if wallet & ledger.OVERDUE == 0 or block.timestamp < ledger.since[account] + DAY:
+    since: uint256 = ledger.since[account]
+    if (
+        wallet & ledger.OVERDUE == 0
+        or block.timestamp < since + DAY
+        or block.timestamp > since + VOID
+    ):
         refusal._because(refusal.ARREARS_NOT_FOR_A_DAY)
     quotes: uint256[16] = self._settle(account)
+    equity: int256 = 0
+    ignored: uint256 = 0
+    equity, ignored = margin_calls._standing(account, quotes)
+    # a resolve gives each market its part of the claims (LIQ-4)
+    if equity < 0:
+        refusal._because(refusal.LIQUIDATION_ACCOUNT_BANKRUPT)
     left: uint256 = claims._assign(account, FUND, self._owed(account), quotes, 0)
     if left == 0:
         refusal._because(refusal.ARREARS_NO_CLAIMS)

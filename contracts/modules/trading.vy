@@ -121,11 +121,16 @@ def _trade(b: ledger.Book, side: Side, quotes: uint256[16]) -> Done:
         losses = unsafe_sub(losses, arrears)
         done.paid = unsafe_add(done.paid, arrears)
         pnl_after = 0
-    # with a leg whose price is unknown, a fill off the mark would be a withdrawal in disguise
-    if others.blind != 0 and side.loss * BAND_UNIT * WAD > convert(
-        abs(side.change), uint256
-    ) * b.price * ((b.config >> 184) & MASK_16):
-        refusal._because(refusal.TRADING_LOSS_WITH_A_STALE_LEG)
+    # with a leg or collateral whose price is unknown, a fill off the mark would be a withdrawal in disguise
+    if side.loss != 0:
+        if side.loss * BAND_UNIT * WAD > convert(abs(side.change), uint256) * b.price * (
+            (b.config >> 184) & MASK_16
+        ):
+            known: uint256 = 0
+            fresh: uint256 = 0
+            known, fresh = valuation._collateral(side.account, wallet)
+            if others.blind != 0 or known != fresh:
+                refusal._because(refusal.TRADING_LOSS_WITH_A_STALE_LEG)
     if not reduces:
         if side.reduce_only:
             refusal._because(refusal.TRADING_ORDER_ONLY_REDUCES)

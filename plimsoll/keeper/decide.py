@@ -210,9 +210,11 @@ def plan_arrears(
         if row.is_bankrupt or row.locked or row.account in tried_at or row.held == row.blind:
             continue
         owed = f"owes {quote_text(row.arrears)}, cash {quote_text(row.cash)}"
-        if row.since == 0 and row.unpaid > 0 and row.unpaid >= policy.settle_above:
+        # a note of two days ago is void
+        stands = row.since > 0 and now <= row.since + 2 * DAY
+        if not stands and row.unpaid > 0 and row.unpaid >= policy.settle_above:
             actions.append(Action(Kind.NOTE, row.account, owed))
-        elif 0 < row.since <= now - DAY and row.claims > 0:
+        elif stands and row.since <= now - DAY and row.claims > 0:
             actions.append(Action(Kind.CLEAR, row.account, f"{owed}, noted a day ago"))
     return Plan(actions)
 

@@ -13,6 +13,7 @@ from plimsoll.orders.book import Offer
 from plimsoll.reference.numbers import (
     CONFIG,
     CRITICAL,
+    DAY,
     DECAY_ONE,
     MINUTE,
     MINUTES,
@@ -107,7 +108,7 @@ class Row:
 
     def is_overdue(self, now: int) -> bool:
         """Whether it is for sale because of arrears that were noted long ago."""
-        return self.since > 0 and now >= self.since + PATIENCE
+        return self.since > 0 and PATIENCE <= now - self.since <= 2 * DAY
 
     @property
     def health(self) -> Fraction | None:

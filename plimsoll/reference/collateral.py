@@ -2,7 +2,7 @@
 
 from plimsoll.reference.errors import require
 from plimsoll.reference.numbers import CONFIG, DAY, FUND, TREASURY, WAD, ceil_div, floor_div
-from plimsoll.reference.oracle import FRESH
+from plimsoll.reference.oracle import FRESH, STALE
 from plimsoll.reference.risk import Risks
 from plimsoll.reference.state import Token, to_address
 
@@ -38,10 +38,18 @@ class Collateral(Risks):
     def collateral_price(self, token: Token) -> int:
         """The price (WAD) that a token counts at; 0 when it is too old to count."""
         market = token.market
-        if not self.is_tradable(market):
-            last, _ = self.feeds[market].checkpoints[-1]
-            return self.price(market) if self.time <= last + DAY else 0
-        return self.judged_price(market, 1)  # when DIVERGED the higher one
+        price = self.price(market)
+        if self.is_tradable(market):
+            # when DIVERGED the higher one, at most a haircut above its own
+            return min(
+                self.judged_price(market, 1), price + floor_div(price * self.haircut(token), CONFIG)
+            )
+        feed = self.feeds[market]
+        if self.status(market) == STALE:
+            last = feed.updated_at + feed.heartbeat
+        else:
+            last, _ = feed.checkpoints[-1]
+        return price if self.time <= last + DAY else 0
 
     def worth(self, account: int) -> tuple[int, int]:
         """MRG-1: what an account's collateral adds to E and to E_init, in WAD."""

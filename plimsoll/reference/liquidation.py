@@ -266,7 +266,8 @@ class Liquidation(Trading):
     def note_arrears(self, sender: str, account: int) -> None:
         """LIQ-7: write down since when an account owes what it cannot pay; anyone."""
         record = self.account(account)
-        require(not record.overdue, "arrears are noted")
+        stands = record.overdue and self.time <= record.since + 2 * DAY
+        require(not stands, "arrears are noted")
         self.settle(sender, account)
         require(self.recorded_arrears(account) > 0, "no arrears")
         record.overdue = True
@@ -276,9 +277,11 @@ class Liquidation(Trading):
     def clear_arrears(self, sender: str, account: int) -> None:
         """LIQ-7: arrears of a day go to the shortfall, claims of equal value to the fund."""
         record = self.account(account)
-        require(record.overdue and self.time - record.since >= DAY, "arrears are not a day old")
+        age = self.time - record.since
+        require(record.overdue and DAY <= age <= 2 * DAY, "arrears are not a day old")
         self.require_unlocked(account)
         self.settle(sender, account)
+        require(self.standing(account).equity >= 0, "account is bankrupt")
         moved = self.assign_claims(account, FUND, self.recorded_arrears(account))
         require(moved > 0, "no claims")
         for market in self.held(account):

@@ -143,7 +143,8 @@ class Trading(Ledger):
         loss = ceil_div(size * abs(price - mark), WAD)
         bearable = loss * CONFIG * WAD <= size * mark * pot.rules.penalty_min
         others = self.standing(account, market).blind - {market}
-        require(bearable or not others, "loss while a feed is not fresh")
+        worth, counted = self.worth(account)
+        require(bearable or (not others and worth == counted), "loss while a feed is not fresh")
         require(loss <= record.cash, "cash does not reach for the loss")
         record.cash -= loss
         pot.b += loss

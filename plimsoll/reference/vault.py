@@ -205,7 +205,7 @@ class Vault(Liquidation):
             need = now.arrears + mm - record.cash
             if self.has_sale(account):
                 elapsed = self.time - self.sales[account]
-        elif record.overdue and self.time - record.since >= PATIENCE:
+        elif record.overdue and PATIENCE <= self.time - record.since <= 2 * DAY:
             need = now.arrears - record.cash
             elapsed = self.time - record.since - PATIENCE
         else:
