@@ -141,7 +141,7 @@ def test_events_tell_every_word() -> None:
     """An indexer that reads events alone has every account, leg and market as in storage."""
     twin = Twin(worlds.three_markets(6), follow=True)
     scenario = Scenario(twin)
-    walk(scenario, seed=5, steps=700)
+    walk(scenario, seed=1, steps=700)
     for what in ("fill", "takeover", "resolve", "resolve: claims", "settle", "book ended", "cover"):
         assert scenario.done[what] > 0, what
     for what in ("pledge", "buy", "seize", "note arrears"):

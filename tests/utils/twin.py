@@ -1116,13 +1116,13 @@ class Twin:
         """The account as the views tell it; asked again only about words that have changed."""
         words = self._words(account)
         known = self._wallets.get(account)
-        if known is not None and known[0] == words and not known[1].locked:
+        # a debt and a note's time stand apart from the words
+        if known is not None and known[0] == words and not (known[1].locked or known[1].since):
             return known[1]
         engine = self.engine
         before, old = known or (words, None)
         facts: tuple[int, int, int, int, bool, int, bool, int]
-        # a debt stands apart from the words; there is none without a lock
-        if old is None or old.locked or before[0] != words[0]:
+        if old is None or old.locked or old.since or before[0] != words[0]:
             facts = engine.wallet(account)
         else:
             facts = (

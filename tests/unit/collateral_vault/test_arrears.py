@@ -91,6 +91,42 @@ def test_liq_7_after_a_day_claims_go_for_arrears(world: VaultWorld) -> None:
         world.engine.clear_arrears(who.id)
 
 
+def test_a_note_is_void_after_two_days(world: VaultWorld) -> None:
+    """It may be of arrears that were paid long ago: neither sale nor claims rest on it, and it may
+    be taken anew."""
+    who = pool(world)
+    world.engine.note_arrears(who.id)
+    since = world.chain.timestamp
+    world.pledge(who, WAD)
+    world.chain.set_time(since + 2 * DAY)
+    world.refresh()
+    assert world.vault.terms(who.id)[0] > 0
+    with reverts("arrears: already noted"):
+        world.engine.note_arrears(who.id)
+    world.chain.set_time(since + 2 * DAY + 1)
+    world.refresh()
+    assert world.vault.terms(who.id) == (0, 0)
+    with reverts("arrears: not noted for a day"):
+        world.engine.clear_arrears(who.id)
+    world.engine.note_arrears(who.id)
+    assert world.engine.wallet(who.id).since == world.chain.timestamp
+
+
+def test_clear_arrears_of_the_bankrupt_is_refused(world: VaultWorld) -> None:
+    """Cash 94.5, a loss of 200, a claim of 100: its resolve gives each market its part of them."""
+    who, rich = world.party("debtor", 95), world.party("rich", 10_000)
+    world.trade(who, rich, 5 * WAD)
+    world.trade(who, world.party("thin", 60), 5 * WAD, market=1)
+    world.price(0, 60)
+    world.price(1, 120)
+    assert world.equity(who) == -5 * WAD - WAD // 2
+    world.engine.note_arrears(who.id)
+    world.chain.set_time(world.chain.timestamp + DAY)
+    world.refresh()
+    with reverts("liquidation: account bankrupt"):
+        world.engine.clear_arrears(who.id)
+
+
 def test_clear_arrears_without_claims(world: VaultWorld) -> None:
     """Collateral alone: it is sold, nothing goes to the shortfall."""
     who, maker = world.party("debtor", 10), world.party("maker", 10_000)

@@ -48,7 +48,8 @@ def test_mrg_1_new_risk_stands_on_collateral(world: VaultWorld) -> None:
 def test_orc_2_a_failed_feed_adds_no_risk_and_liquidates_nobody(
     world: VaultWorld, how: str
 ) -> None:
-    """The last good price counts for E for a day after the last checkpoint, nothing for E_init."""
+    """The last good price counts for E for a day: of a late feed after its heartbeat, of one that
+    fails after the last checkpoint; nothing for E_init."""
     who, maker = world.party("pledger", 50), world.party("maker", 10_000)
     world.pledge(who, WAD // 10)
     world.trade(who, maker, 5 * WAD)
@@ -65,12 +66,43 @@ def test_orc_2_a_failed_feed_adds_no_risk_and_liquidates_nobody(
     with reverts("vault: no fresh price"):
         world.vault.deposit(who.id, world.weth, WAD, sender=who.key)
     world.trade(who, maker, -WAD)  # it may always reduce
-    world.chain.set_time(stored + DAY)
+    ends = stored + DAY
     if how == "stale":
-        world.feeds[WETH].set_updated_at(stored - 3_601)
+        world.feeds[WETH].set_updated_at(stored)
+        ends += 3_600
+    world.chain.set_time(ends)
     assert world.vault.worth(who.id) == (160 * WAD, 0)
-    world.chain.set_time(stored + DAY + 1)
+    world.chain.set_time(ends + 1)
     assert world.vault.worth(who.id) == (0, 0)
+
+
+def test_orc_2_a_sequencer_that_was_down_for_a_day_costs_nobody_his_collateral(
+    world: VaultWorld,
+) -> None:
+    """Nobody could store a checkpoint meanwhile, nor can in its grace: the feed's time counts."""
+    uptime = world.chain.deploy(world.load("MockAggregator"), 0, 0)
+    uptime.set_round(1, 0, world.chain.timestamp - 7_200, 1)
+    world.oracle.set_sequencer(uptime, 3_600, sender=world.owner)
+    who = world.party("pledger", 0)
+    world.pledge(who, WAD)
+    world.oracle.checkpoint(1 << WETH)
+    world.chain.set_time(world.chain.timestamp + DAY + 1)
+    world.refresh()
+    uptime.set_round(2, 0, world.chain.timestamp, 2)
+    assert world.oracle.quote(WETH)[1] == 1
+    assert world.vault.worth(who.id) == (1_600 * WAD, 0)
+
+
+def test_orc_2_unfresh_collateral_bounds_a_loss_off_the_mark(world: VaultWorld) -> None:
+    """With collateral whose price is unknown a fill off the mark would be a withdrawal in disguise:
+    at most `penalty_min`, 0.5 % of the notional, may be lost, as with a leg that is not fresh."""
+    who, friend = world.party("pledger", 950), world.party("friend", 10_000)
+    world.pledge(who, WAD)
+    world.trade(who, friend, 100 * WAD)
+    world.kill(WETH)
+    with reverts("trading: loss with a stale leg"):
+        world.trade(who, friend, -45 * WAD, price=98 * WAD)
+    world.trade(who, friend, -45 * WAD, price=995 * WAD // 10)
 
 
 def test_orc_2_of_two_prices_the_better_one_counts_and_adds_no_risk(world: VaultWorld) -> None:
@@ -78,8 +110,11 @@ def test_orc_2_of_two_prices_the_better_one_counts_and_adds_no_risk(world: Vault
     world.oracle.set_reference(WETH, reference, 3_600, 10**7, sender=world.owner)
     who = world.party("pledger", 0)
     world.pledge(who, WAD)
-    reference.set_answer(2_500 * 10**8)
-    assert world.vault.worth(who.id) == (2_000 * WAD, 0)
+    reference.set_answer(2_200 * 10**8)
+    assert world.vault.worth(who.id) == (1_760 * WAD, 0)
+    # a reference that lies: at most a haircut above its own
+    reference.set_answer(8_000 * 10**8)
+    assert world.vault.worth(who.id) == (1_920 * WAD, 0)
     reference.set_answer(1_500 * 10**8)
     assert world.vault.worth(who.id) == (1_600 * WAD, 0)
     world.give(who, world.weth, WAD)

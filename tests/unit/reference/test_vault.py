@@ -114,14 +114,15 @@ def test_liq_7_a_diverged_price_is_the_better_one(
 
 @pytest.mark.parametrize("answer", [2_500 * WAD, None])
 def test_liq_7_a_dead_feed_counts_for_a_day(vaulted: Any, weak: int, answer: int | None) -> None:
-    """Its own answer of 2,500 when it is old, the stored 2,000 when it fails; for a day after the
-    last checkpoint, and never for new risk."""
+    """Its own answer of 2,500 when it is old, the stored 2,000 when it fails; for a day after its
+    heartbeat or the last checkpoint, and never for new risk."""
     model, began = vaulted.model, vaulted.model.time
     worth = 500 * WAD if answer else 400 * WAD
-    model.set_time(began + DAY)
-    model.set_answer(GEM_MARKET, answer, began + 1)
+    ends = began + DAY if answer is None else began + 3_600 + DAY
+    model.set_time(ends)
+    model.set_answer(GEM_MARKET, answer, began)
     assert model.worth(weak) == (worth, 0)
-    model.set_time(began + DAY + 1)
+    model.set_time(ends + 1)
     assert model.worth(weak) == (0, 0)
     model.set_answer(GEM_MARKET, 2_000 * WAD, model.time)
     assert model.worth(weak) == (400 * WAD, 400 * WAD)
@@ -610,8 +611,10 @@ def test_liq_7_clear_arrears_reverts(vaulted: Any, owing: int) -> None:
 
 def test_liq_7_claims_go_for_the_arrears_of_the_lowest_market_first(vaulted: Any) -> None:
     """Arrears of 100 and 200 in markets 1 and 2, a claim of 150 in market 0 whose reserve goes with
-    it: 100 and 50 become shortfalls."""
+    it: 100 and 50 become shortfalls. Collateral worth 1,600 keeps E above zero; bankrupt accounts
+    are resolved, which gives each market its part."""
     model, account = vaulted.model, vaulted.actor(WEAK)
+    model.vault_deposit(address(WEAK), account, GEM, WAD)
     vaulted.market(1, risk=RISK)
     vaulted.market(2, risk=RISK)
     for market, pnl in ((0, 150 * WAD), (1, -100 * WAD), (2, -200 * WAD)):
@@ -619,6 +622,9 @@ def test_liq_7_claims_go_for_the_arrears_of_the_lowest_market_first(vaulted: Any
         model.markets[market].b = 0
     model.note_arrears(STRANGER, account)
     vaulted.pass_time(DAY)
+    poor = model.copy()
+    poor.set_answer(GEM_MARKET, WAD, poor.time)
+    refused("bankrupt", poor.clear_arrears, STRANGER, account)
     model.clear_arrears(STRANGER, account)
     assert [model.leg(account, m).pnl for m in range(3)] == [0, 0, -150 * WAD]
     assert [model.markets[m].shortfall for m in range(3)] == [0, 100 * WAD, 50 * WAD]
