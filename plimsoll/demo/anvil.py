@@ -47,7 +47,7 @@ KEEPER, STEWARD = 5, 3
 PUBLISHER = 6
 
 #: How long the node may take to listen and the keeper to have looked at the latest block, seconds.
-START, PATIENCE = 30.0, 60.0
+START, PATIENCE = 30.0, 240.0
 
 #: Gas of a feed's new answer, and what is paid for a unit of it at most, wei.
 _FEED_GAS, _MOST_FEE = 200_000, 200 * 10**9
