@@ -207,12 +207,14 @@ class Reader:
         state = self._p.vault.token_state(token)
         word = int(self._p.oracle.quotes(1 << state.market)[state.market])
         price, other, status = word & _MASK_96, (word >> 96) & _MASK_96, word >> 192
+        # of two that disagree the better one, at most a haircut above its own
+        most = price + price * int(state.haircut) // 10**5
         return Pledge(
             token=token,
             amount=amount,
             scale=int(10 ** (18 - state.decimals)),
             haircut=int(state.haircut),
-            price=max(price, other) if status == _DIVERGED else price,
+            price=max(price, min(other, most)) if status == _DIVERGED else price,
             is_priced=status in (_FRESH, _DIVERGED),
         )
 

@@ -475,7 +475,7 @@ class Plimsoll:
             if amount == 0:
                 continue
             state = self.vault.token_state(token)
-            price, status = self._collateral_price(int(state.market))
+            price, status = self._collateral_price(int(state.market), int(state.haircut))
             scale = 10 ** (18 - int(state.decimals))
             found.append(
                 Pledge(
@@ -492,13 +492,21 @@ class Plimsoll:
             )
         return found
 
-    def _collateral_price(self, slot: int) -> tuple[int, int]:
+    def _collateral_price(self, slot: int, haircut: int) -> tuple[int, int]:
         """Return the price that collateral counts at, and the status of its feed: of two that
-        disagree the better one, of a feed that failed the last good one, for a day."""
+        disagree the better one, at most a haircut above its own; of a feed that is late the last
+        good one until a day after its heartbeat, of one that failed until a day after the last
+        checkpoint."""
         word = int(self.oracle.quotes(1 << slot)[slot])
         price, other, status = word & _MASK_96, (word >> 96) & _MASK_96, word >> 192
         if status == DIVERGED:
-            price = max(price, other)
+            price = max(price, min(other, price + price * haircut // 10**5))
+        elif status == STALE:
+            feed = self.oracle.feed(slot)
+            kind = self.backend.artifact("FeedProxy")
+            told = self.backend.at(str(feed.feed), kind, label=f"feed {slot}").latestRoundData()
+            if self.backend.now() > int(told[3]) + int(feed.heartbeat) + _DAY:
+                price = 0
         elif status != FRESH and self.backend.now() > self.oracle.last_good(slot).time + _DAY:
             price = 0
         return price, status

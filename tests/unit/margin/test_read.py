@@ -171,7 +171,7 @@ def test_steady() -> None:
 
 def test_liq_7_collateral_counts_as_in_the_engine(world: Deployed) -> None:
     """Two tokens, one priced by a market of the account's; a stale feed counts in E alone, and a
-    day after its last checkpoint in nothing."""
+    day after its heartbeat in nothing."""
     p, account = world.plimsoll, trader(world)
     owner = p.owner_of(account)
     for name, units in (("WETH", 3 * WAD + 7), ("WBTC", 12_345_678)):
@@ -187,7 +187,7 @@ def test_liq_7_collateral_counts_as_in_the_engine(world: Deployed) -> None:
     assert found.worth == p.health(account).collateral > 0
     same_as_contract(p, found)
     p.oracle.checkpoint(0b11)
-    p.backend.advance(80_000)
+    p.backend.advance(170_000)
     world.price("BTC", 40_001)
     world.price("DOGE", "0.4")
     p.backend.advance(6_401)
